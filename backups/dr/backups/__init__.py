@@ -1,0 +1,1 @@
+"""Backup sets, their copies and drivers, and how fresh each copy is."""

@@ -1,0 +1,1 @@
+"""The recovery engine: core, journal, loader, actions, runtime and the services over them."""

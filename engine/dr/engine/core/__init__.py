@@ -1,0 +1,1 @@
+"""Types, states, planner, ports and errors: pure, standard library only."""

@@ -1,0 +1,1 @@
+"""Runbooks from YAML: read strictly, every error at once, each with its position."""

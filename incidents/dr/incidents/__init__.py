@@ -1,0 +1,1 @@
+"""Incidents: levels, reporting clocks and reports."""

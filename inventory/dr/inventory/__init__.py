@@ -1,0 +1,1 @@
+"""Sites, hosts, services, people, suppliers and branches, read from the workspace."""

@@ -1,0 +1,1 @@
+"""Ledgers of the branches against the recovered database: differences and sign-off."""
