@@ -1,0 +1,49 @@
+# Every target that runs dr's own code sets the checkout up first; that takes a moment when
+# nothing is missing.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+# the quick rooms: no lab, no server
+QUICK := $(wildcard tests/unit tests/contract tests/property tests/faults tests/packaging tests/docs)
+# the rooms with a lab or a database server in them
+FULL := $(wildcard tests/integration tests/acceptance tests/migration tests/golden)
+PYTEST := $(BIN)/pytest -q
+
+# pytest answers 5 when a room holds no test yet
+define run_tests
+$(PYTEST) $(1) || [ $$? -eq 5 ]
+endef
+
+.PHONY: help setup demo check static test bench soak clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: ## install what is missing: system packages, .venv, dr itself
+	@scripts/setup
+
+demo: setup ## break a miniature data centre and see it recovered
+	@scripts/demo
+
+static: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: static ## format, lint, types, floors, and the tests that need no lab
+	$(if $(QUICK),$(call run_tests,-n 2 $(QUICK)))
+
+test: check ## check, then every other test
+	$(if $(FULL),$(call run_tests,$(FULL)))
+
+bench: setup ## measure side by side against peers
+	@bench/run
+
+soak: setup ## kill real processes for as long as it is told to (SOAK_MINUTES)
+	@scripts/soak
+
+clean: ## remove what the tools left; .venv and labs stay
+	rm -rf build dist htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
