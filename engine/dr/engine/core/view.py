@@ -1,0 +1,455 @@
+"""The state of a run as a fold over its events.  Nothing else remembers anything.
+
+``RunView.apply`` costs the same for the ten-thousandth event as for the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from dr.engine.core.events import Event, Kind
+from dr.engine.core.questions import Answer, Question
+from dr.engine.core.states import (
+    ENDED,
+    RunState,
+    StepEvent,
+    StepState,
+    advance,
+)
+
+_E, _S = StepEvent, StepState
+
+
+@dataclass(slots=True)
+class UnitView:
+    """A step on one host (None is the engine itself)."""
+
+    host: str | None
+    state: StepState = StepState.PENDING
+    attempt: int = 0
+    epoch: int = 0
+    handle: Mapping[str, Any] | None = None
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    error: Mapping[str, Any] | None = None
+    intent: Mapping[str, Any] | None = None
+    presence: Mapping[str, Any] | None = None
+    has_result: bool = False
+    retry_at: str | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+    via: str = ""
+
+    def move(self, event: StepEvent) -> None:
+        """Change state by the table."""
+        if event is not _E.RELEASED and self.state is _S.PENDING and event is not _E.CANCELLED:
+            self.state = advance(self.state, _E.RELEASED)
+        self.state = advance(self.state, event)
+
+
+@dataclass(slots=True)
+class StepView:
+    """A step as people see it; for a fan-out the sum of its hosts."""
+
+    id: str
+    state: StepState = StepState.PENDING
+    units: dict[str | None, UnitView] = field(default_factory=dict)
+    fan_out: bool = False
+    batches: list[list[str]] = field(default_factory=list)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    because: str = ""
+    waiting_for: str = ""
+    question: str | None = None
+    visit: int = 0
+    rung: str | None = None
+    rungs: dict[str, str] = field(default_factory=dict)  # name -> started|failed|closed|succeeded
+    rung_notes: dict[str, str] = field(default_factory=dict)
+    forced: bool = False  # a person let the run go on without it
+    started: datetime | None = None
+    ended: datetime | None = None
+
+    def unit(self, host: str | None) -> UnitView:
+        """Return the unit on ``host``, made when it is new."""
+        if host not in self.units:
+            self.units[host] = UnitView(host)
+        return self.units[host]
+
+    @property
+    def latest(self) -> UnitView | None:
+        """The unit of a step that runs on one host, else the one that moved last."""
+        return next(reversed(self.units.values()), None)
+
+
+@dataclass(slots=True)
+class QuestionView:
+    """A question with the answers that were accepted."""
+
+    question: Question
+    opened: datetime
+    answers: list[Answer] = field(default_factory=list)
+    escalated: list[str] = field(default_factory=list)
+    outcome: str = ""  # "" while open
+    because: str = ""
+    closed: datetime | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an answer would still count."""
+        return not self.outcome
+
+
+@dataclass(slots=True)
+class Moments:
+    """The moments that are measured: detected, decided, recovered, closed."""
+
+    created: datetime | None = None
+    detected: datetime | None = None
+    decided: datetime | None = None
+    recovered: datetime | None = None
+    closed: datetime | None = None
+    ended: datetime | None = None
+
+
+@dataclass(slots=True)
+class RunView:
+    """A run."""
+
+    id: str
+    state: RunState = RunState.RUNNING
+    because: str = ""
+    created: Mapping[str, Any] = field(default_factory=dict)
+    steps: dict[str, StepView] = field(default_factory=dict)
+    questions: dict[str, QuestionView] = field(default_factory=dict)
+    facts: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    moments: Moments = field(default_factory=Moments)
+    epoch: int = 0
+    holder: str = ""
+    seq: int = 0
+    at: datetime | None = None
+    head: str = ""
+    paused: bool = False
+    abort: Mapping[str, Any] | None = None
+    wishes: list[Event] = field(default_factory=list)  # op.retry and op.skip not yet obeyed
+    notes: list[Event] = field(default_factory=list)
+
+    def step(self, step_id: str) -> StepView:
+        """Return the step's view, made when it is new."""
+        if step_id not in self.steps:
+            self.steps[step_id] = StepView(step_id)
+        return self.steps[step_id]
+
+    def open_questions(self) -> list[QuestionView]:
+        """Questions that wait for an answer, oldest first."""
+        return [q for q in self.questions.values() if q.is_open]
+
+    def in_doubt(self) -> list[tuple[StepView, UnitView]]:
+        """Units of which nobody knows whether they took effect."""
+        return [
+            (step, unit)
+            for step in self.steps.values()
+            for unit in step.units.values()
+            if unit.state is StepState.IN_DOUBT
+        ]
+
+    def apply(self, event: Event) -> StepView | None:
+        """Fold one event in; return the step it concerns, if any."""
+        self.seq, self.at, self.head = event.seq, event.at, event.hash
+        _APPLY[event.kind](self, event)
+        return self.steps.get(event.step) if event.step else None
+
+    def apply_all(self, events: Iterable[Event]) -> RunView:
+        """Fold events in and return self."""
+        for event in events:
+            self.apply(event)
+        return self
+
+
+def fold(run: str, events: Iterable[Event]) -> RunView:
+    """Return the state that ``events`` of ``run`` add up to."""
+    return RunView(run).apply_all(events)
+
+
+def _created(view: RunView, event: Event) -> None:
+    view.created = event.data
+    view.moments.created = event.at
+    view.moments.detected = event.at
+
+
+def _lease(view: RunView, event: Event) -> None:
+    view.epoch = int(event.data["epoch"])
+    view.holder = str(event.data["holder"])
+
+
+def _facts(view: RunView, event: Event) -> None:
+    view.facts[str(event.data["name"])] = event.data
+
+
+def _run_state(view: RunView, event: Event) -> None:
+    view.state = RunState(event.data["state"])
+    view.because = str(event.data.get("because", ""))
+
+
+def _recovered(view: RunView, event: Event) -> None:
+    view.moments.recovered = event.at
+
+
+def _closed(view: RunView, event: Event) -> None:
+    view.moments.closed = event.at
+
+
+def _run_ended(view: RunView, event: Event) -> None:
+    _run_state(view, event)
+    view.moments.ended = event.at
+
+
+def _here(view: RunView, event: Event) -> tuple[StepView, UnitView]:
+    step = view.step(event.step or "")
+    return step, step.unit(event.host)
+
+
+def _lift(step: StepView, unit: UnitView) -> None:
+    """Let a step that is not a fan-out stand as its only unit stands."""
+    if not step.fan_out:
+        step.state, step.outputs = unit.state, unit.outputs
+        step.ended = unit.ended if unit.state in ENDED else None
+
+
+def _planned(view: RunView, event: Event) -> None:
+    step = view.step(event.step or "")
+    step.fan_out = True
+    step.batches = [list(batch) for batch in event.data["batches"]]
+    step.state, step.started = StepState.RUNNING, event.at
+    for host in event.data["hosts"]:
+        step.unit(host)
+
+
+def _waiting(view: RunView, event: Event) -> None:
+    step = view.step(event.step or "")
+    step.waiting_for = str(event.data.get("for", ""))
+    step.state = StepState.WAITING
+    step.started = step.started or event.at
+
+
+def _skipped(view: RunView, event: Event) -> None:
+    step = view.step(event.step or "")
+    step.state, step.ended = StepState.SKIPPED, event.at
+    step.because = str(event.data.get("because", ""))
+    step.forced = bool(event.data.get("by"))
+
+
+def _cancelled(view: RunView, event: Event) -> None:
+    step = view.step(event.step or "")
+    step.state, step.ended = StepState.CANCELLED, event.at
+    step.because = str(event.data.get("because", ""))
+
+
+def _step_finished(view: RunView, event: Event) -> None:
+    step = view.step(event.step or "")
+    step.state, step.ended = StepState(event.data["state"]), event.at
+    step.started = step.started or event.at
+    step.outputs = event.data.get("outputs", {})
+    step.because = str(event.data.get("because", ""))
+    step.forced = bool(event.data.get("forced", False))
+    step.waiting_for = ""
+    if step.rung and step.state is StepState.SUCCEEDED:
+        step.rungs[step.rung] = "succeeded"
+
+
+def _reopened(view: RunView, event: Event) -> None:
+    step = view.step(event.step or "")
+    step.state, step.ended, step.because = StepState.PENDING, None, ""
+    for unit in list(step.units.values()):
+        done = unit.state in {StepState.SUCCEEDED, StepState.ALREADY_DONE}
+        if done and event.data.get("keep_done", True) and step.fan_out:
+            continue
+        step.units[unit.host] = UnitView(unit.host, attempt=unit.attempt, epoch=unit.epoch)
+    if event.data.get("rungs"):
+        step.rung, step.rungs = None, {}
+
+
+def _rung_started(view: RunView, event: Event) -> None:
+    step = view.step(event.step or "")
+    step.rung = str(event.data["rung"])
+    step.rungs[step.rung] = "started"
+    step.state, step.started = StepState.RUNNING, step.started or event.at
+
+
+def _rung_failed(view: RunView, event: Event) -> None:
+    step = view.step(event.step or "")
+    rung = str(event.data["rung"])
+    step.rungs[rung] = "failed"
+    step.rung_notes[rung] = str(event.data.get("because", ""))
+
+
+def _rung_closed(view: RunView, event: Event) -> None:
+    step = view.step(event.step or "")
+    step.rungs[str(event.data["rung"])] = "closed"
+
+
+def _intent(view: RunView, event: Event) -> None:
+    step, unit = _here(view, event)
+    unit.attempt, unit.epoch = event.attempt or 1, event.epoch
+    unit.intent, unit.handle, unit.error, unit.retry_at = event.data, None, None, None
+    unit.has_result = False
+    unit.started, unit.ended = event.at, None
+    step.started = step.started or event.at
+    unit.move(_E.STARTED)
+    _lift(step, unit)
+
+
+def _handle(view: RunView, event: Event) -> None:
+    _, unit = _here(view, event)
+    unit.handle = event.data["handle"]
+
+
+def _result(view: RunView, event: Event) -> None:
+    _, unit = _here(view, event)
+    unit.has_result = True
+    unit.outputs, unit.facts = event.data.get("outputs", {}), event.data.get("facts", {})
+
+
+_FINISHED = {
+    "succeeded": _E.CONFIRMED,
+    "already_done": _E.FOUND_DONE,
+    "failed": _E.REFUSED,
+    "retry": _E.RETRIED,
+}
+
+
+def _finished(view: RunView, event: Event) -> None:
+    step, unit = _here(view, event)
+    unit.attempt = event.attempt or unit.attempt
+    unit.move(_FINISHED[str(event.data["state"])])
+    unit.outputs = event.data.get("outputs", unit.outputs)
+    unit.facts = event.data.get("facts", unit.facts)
+    unit.error = event.data.get("error")
+    unit.retry_at = event.data.get("retry_at")
+    unit.via = str(event.data.get("via", ""))
+    unit.ended = event.at
+    step.started = step.started or event.at
+    step.waiting_for = "retry" if unit.retry_at else ""
+    if not step.fan_out and unit.error:
+        step.because = str(unit.error.get("message", ""))
+    _lift(step, unit)
+
+
+def _lost(view: RunView, event: Event) -> None:
+    step, unit = _here(view, event)
+    unit.move(_E.LOST)
+    unit.error = event.data.get("error")
+    if not step.fan_out:
+        step.because = str(event.data.get("message", ""))
+    _lift(step, unit)
+
+
+def _probed(view: RunView, event: Event) -> None:
+    _, unit = _here(view, event)
+    unit.presence = event.data
+
+
+def _undo_intent(view: RunView, event: Event) -> None:
+    step, unit = _here(view, event)
+    unit.epoch = event.epoch
+    unit.handle = None
+    if unit.state is not StepState.UNDOING:
+        unit.move(_E.UNDO_STARTED)
+    _lift(step, unit)
+
+
+def _undo_finished(view: RunView, event: Event) -> None:
+    step, unit = _here(view, event)
+    undone = event.data["state"] == "undone"
+    unit.move(_E.UNDO_CONFIRMED if undone else _E.UNDO_REFUSED)
+    unit.error, unit.ended = event.data.get("error"), event.at
+    _lift(step, unit)
+
+
+def _question_opened(view: RunView, event: Event) -> None:
+    question = Question.from_data(event.data["question"])
+    view.questions[question.id] = QuestionView(question, event.at)
+    step = view.step(question.step)
+    step.question = question.id
+    step.visit += 1
+    step.started = step.started or event.at
+    if question.kind in {"gate", "task"}:
+        step.state, step.waiting_for = StepState.WAITING, str(question.kind)
+
+
+def _question_answered(view: RunView, event: Event) -> None:
+    asked = view.questions.get(str(event.data["question"]))
+    if asked is not None:
+        asked.answers.append(Answer.from_data(event.data["answer"]))
+
+
+def _question_escalated(view: RunView, event: Event) -> None:
+    view.questions[str(event.data["question"])].escalated.append(str(event.data["to"]))
+
+
+def _question_closed(view: RunView, event: Event) -> None:
+    asked = view.questions[str(event.data["question"])]
+    asked.outcome, asked.closed = str(event.data["outcome"]), event.at
+    asked.because = str(event.data.get("because", ""))
+    if asked.question.kind == "gate" and asked.outcome == "approved":
+        view.moments.decided = event.at
+
+
+def _pause(view: RunView, _event: Event) -> None:
+    view.paused = True
+
+
+def _continue(view: RunView, _event: Event) -> None:
+    view.paused = False
+
+
+def _abort(view: RunView, event: Event) -> None:
+    view.abort = {**event.data, "seq": event.seq}
+
+
+def _wish(view: RunView, event: Event) -> None:
+    view.wishes.append(event)
+
+
+def _note(view: RunView, event: Event) -> None:
+    view.notes.append(event)
+
+
+_APPLY: dict[Kind, Callable[[RunView, Event], None]] = {
+    Kind.RUN_CREATED: _created,
+    Kind.RUN_LEASE: _lease,
+    Kind.RUN_FACTS: _facts,
+    Kind.RUN_STATE: _run_state,
+    Kind.RUN_RECOVERED: _recovered,
+    Kind.RUN_CLOSED: _closed,
+    Kind.RUN_ENDED: _run_ended,
+    Kind.STEP_PLANNED: _planned,
+    Kind.STEP_WAITING: _waiting,
+    Kind.STEP_SKIPPED: _skipped,
+    Kind.STEP_CANCELLED: _cancelled,
+    Kind.STEP_FINISHED: _step_finished,
+    Kind.STEP_REOPENED: _reopened,
+    Kind.RUNG_STARTED: _rung_started,
+    Kind.RUNG_FAILED: _rung_failed,
+    Kind.RUNG_CLOSED: _rung_closed,
+    Kind.INTENT: _intent,
+    Kind.HANDLE: _handle,
+    Kind.RESULT: _result,
+    Kind.FINISHED: _finished,
+    Kind.LOST: _lost,
+    Kind.PROBED: _probed,
+    Kind.UNDO_INTENT: _undo_intent,
+    Kind.UNDO_HANDLE: _handle,
+    Kind.UNDO_FINISHED: _undo_finished,
+    Kind.QUESTION_OPENED: _question_opened,
+    Kind.QUESTION_ANSWERED: _question_answered,
+    Kind.QUESTION_ESCALATED: _question_escalated,
+    Kind.QUESTION_CLOSED: _question_closed,
+    Kind.OP_PAUSE: _pause,
+    Kind.OP_CONTINUE: _continue,
+    Kind.OP_ABORT: _abort,
+    Kind.OP_RETRY: _wish,
+    Kind.OP_SKIP: _wish,
+    Kind.OP_NOTE: _note,
+}
