@@ -1,0 +1,98 @@
+"""Every sentence with which a journal refuses, so that all journals refuse in the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dr.engine.core.errors import HeldError, JournalError, UserError
+
+
+def no_run(wanted: str) -> UserError:
+    """There is no such run."""
+    if wanted == "last":
+        return UserError("no run has been started yet", hint="Type 'dr run RUNBOOK' to start one.")
+    return UserError(f"no run is called '{wanted}'", hint="Type 'dr status' to list the runs.")
+
+
+def several_runs(wanted: str, found: Iterable[str]) -> UserError:
+    """The abbreviation fits more than one run."""
+    return UserError(
+        f"'{wanted}' fits several runs: {', '.join(sorted(found)[:5])}",
+        hint="Type more of the run's name.",
+    )
+
+
+def run_exists(run: str) -> UserError:
+    """A run of this name was written before."""
+    return UserError(
+        f"there is already a run called '{run}'", hint=f"Type 'dr resume {run}' to go on with it."
+    )
+
+
+def lock_held(lock: str, run: str) -> HeldError:
+    """A lock is another run's."""
+    return HeldError(
+        f"lock '{lock}' is held by run {run}",
+        hint=f"Type 'dr attach {run}' to follow that run, or 'dr abort {run}' to end it.",
+        code="lock_held",
+    )
+
+
+def run_held(run: str, holder: str) -> HeldError:
+    """A living engine has the run."""
+    return HeldError(
+        f"run {run} is held by {holder or 'another engine'}",
+        hint=f"Type 'dr attach {run}' to follow it.",
+    )
+
+
+def lease_lost(run: str, epoch: int, newest: int) -> HeldError:
+    """Another engine took the run after this one."""
+    return HeldError(
+        f"this engine lost run {run}: its epoch is {epoch}, the newest is {newest}",
+        hint=f"Type 'dr attach {run}' to follow the engine that has it now.",
+        code="lease_lost",
+    )
+
+
+def attempt_claimed(run: str, step: str, host: str, number: int) -> HeldError:
+    """Somebody else began this attempt."""
+    where = f" on {host}" if host else ""
+    return HeldError(
+        f"attempt {number} of step '{step}'{where} in run {run} is already claimed",
+        hint=f"Type 'dr show {run}' to see who began it.",
+        code="claimed",
+    )
+
+
+def question_exists(run: str, question: str) -> JournalError:
+    """A question of this name was opened before."""
+    return JournalError(
+        f"question '{question}' of run {run} was opened before",
+        hint=f"Type 'dr show {run}' to see its questions.",
+        code="journal_conflict",
+    )
+
+
+def no_question(run: str, question: str) -> UserError:
+    """Nobody asked that."""
+    return UserError(
+        f"run {run} has no question '{question}'",
+        hint=f"Type 'dr show {run}' to see its questions.",
+    )
+
+
+def question_closed(run: str, question: str) -> UserError:
+    """The question takes no more answers."""
+    return UserError(
+        f"question '{question}' of run {run} is closed",
+        hint=f"Type 'dr show {run}' to see how it was answered.",
+    )
+
+
+def already_answered(run: str, question: str, by: str) -> UserError:
+    """One person, one answer."""
+    return UserError(
+        f"'{by}' has already answered question '{question}' of run {run}",
+        hint=f"Type 'dr show {run}' to see the answers.",
+    )
