@@ -22,6 +22,7 @@ from dr.engine.journal.projection import (
     TakeLocks,
     changes,
 )
+from dr.engine.journal.records import NEW
 
 Unit = tuple[str, str, int]
 
@@ -31,7 +32,7 @@ class Index:
     """What the tables must say about one run."""
 
     run: str
-    state: str = "running"
+    state: str = NEW
     epoch: int = 0
     holder: str = ""
     locked: bool = True

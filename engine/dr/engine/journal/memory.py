@@ -70,7 +70,7 @@ class MemoryJournal:
             if record.id in self.disk.runs:
                 raise refusals.run_exists(record.id)
             self._require_locks(record)
-            index = Index(record.id, state=record.state)
+            index = Index(record.id)
             new = _Run(replace(record, epoch=0), index)
             return self._write(new, stamped(record, drafts), 0, None)
 

@@ -8,7 +8,11 @@ from dataclasses import replace
 from dr.engine.core.canonical import digest
 from dr.engine.core.events import Draft, Kind
 from dr.engine.core.ports import RunRecord
+from dr.engine.core.states import RunState
 from dr.engine.journal import refusals
+
+NEW = RunState.RUNNING.value
+"""The state of every new run; it moves by events only."""
 
 
 def fingerprint(record: RunRecord) -> str:

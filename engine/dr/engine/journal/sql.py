@@ -1,0 +1,246 @@
+"""The journal over SQL: one set of transactions for SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from dr.engine.core.errors import JournalError
+from dr.engine.core.events import Draft, Event, Kind
+from dr.engine.core.faults import passage
+from dr.engine.core.ports import Clock, Lease, RunRecord
+from dr.engine.core.states import RunState
+from dr.engine.journal import refusals
+from dr.engine.journal.database import Database, Transaction, first
+from dr.engine.journal.index_tables import IndexTables
+from dr.engine.journal.projection import SetState, changes
+from dr.engine.journal.records import NEW, resolve, stamped
+from dr.engine.journal.rows import (
+    event_of,
+    event_values,
+    head_of,
+    record_of,
+    run_values,
+    snapshot_values,
+)
+from dr.engine.journal.sealing import Head, moment, seal
+from dr.engine.journal.verdict import Verdict, Walk
+
+
+class SqlJournal:
+    """Implements ``core.ports.Journal`` on SQLite or PostgreSQL; thread-safe.
+
+    Nothing is touched before the first call (or ``open``).  ``close`` ends what a process
+    holds: on SQLite its leases are free at once, on PostgreSQL they lapse.
+
+    Args:
+        url: ``sqlite:///PATH`` or ``postgresql+psycopg://...``.
+        clock: where the times of events come from; None is the machine's clock.
+        lock_dir: SQLite only: where the locks of runs lie; None is beside the database.
+        lease_s: PostgreSQL only: how long a lease lasts without ``renew``, in seconds.
+        busy_s: SQLite only: how long a write waits for another process's write, in seconds.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: Clock | None = None,
+        lock_dir: Path | None = None,
+        lease_s: float = 15.0,
+        busy_s: float = 10.0,
+    ) -> None:
+        self._clock = clock
+        self._db = _database(url, lock_dir, lease_s, busy_s)
+        self._sql = self._db.statements
+
+    def open(self) -> Self:
+        """Connect now, and bring a new database to the newest schema.
+
+        Raises:
+            JournalError: it cannot be used, or a newer dr wrote it.
+        """
+        self._db.open()
+        return self
+
+    def close(self) -> None:
+        """Let go of connections, and on SQLite of every run held."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self.open()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def create(self, record: RunRecord, drafts: Sequence[Draft]) -> list[Event]:
+        """Write a new run, take its locks and append its first events."""
+        passage("before-append")
+        with self._db.write() as tx:
+            if not tx.change(self._sql.add_run, run_values(record)):
+                raise refusals.run_exists(record.id)
+            tx.add(self._sql.add_snapshot, [snapshot_values(record)])
+            IndexTables(tx, self._sql, record.id).take_locks(record.locks)
+            events = self._chain(tx, record.id, stamped(record, drafts), Head(), 0, NEW)
+        passage("after-append")
+        return events
+
+    def acquire(self, run: str, holder: str) -> Lease:
+        """Take the run with an epoch higher than any before, and append RUN_LEASE."""
+        if not self._db.read(self._sql.is_run, {"run": run})[0][0]:
+            raise refusals.no_run(run)
+        self._db.hold(run)
+        try:
+            lease = self._take(run, holder)
+        except BaseException:
+            self._db.drop(run)
+            raise
+        passage("lease-taken")
+        return lease
+
+    def release(self, lease: Lease) -> None:
+        """Give the run back; harmless when the lease is already lost."""
+        with self._db.write() as tx:
+            mine = tx.change(self._sql.drop_worker, {"run": lease.run, "epoch": lease.epoch})
+        if mine:
+            self._db.drop(lease.run)
+
+    def renew(self, lease: Lease) -> None:
+        """Keep the lease, or raise HeldError when it was lost to another engine."""
+        self._db.renew(lease)
+
+    def append(
+        self,
+        run: str,
+        drafts: Sequence[Draft],
+        *,
+        lease: Lease | None = None,
+        open_question: str | None = None,
+    ) -> list[Event]:
+        """Append events in order, and bring the index tables into line, in one transaction."""
+        passage("before-append")
+        with self._db.write() as tx:
+            found = first(tx.rows(self._sql.head, {"run": run}))
+            if found is None:
+                raise refusals.no_run(run)
+            epoch, state = found[0], found[1]
+            if lease is not None and lease.epoch != epoch:
+                raise refusals.lease_lost(run, lease.epoch, epoch)
+            if open_question is not None:
+                IndexTables(tx, self._sql, run).require_open(open_question)
+            events = self._chain(tx, run, drafts, head_of(found), epoch, state)
+        passage("after-append")
+        return events
+
+    def events(self, run: str, after: int = 0) -> list[Event]:
+        """Return the events with ``seq`` greater than ``after``, in order."""
+        rows = self._db.read(self._sql.events, {"run": run, "after": after})
+        if not rows and not self._db.read(self._sql.is_run, {"run": run})[0][0]:
+            raise refusals.no_run(run)
+        return [event_of(row) for row in rows]
+
+    def run(self, run: str) -> RunRecord:
+        """Return a run by its id, a unique end or beginning of it, or ``last``."""
+        ids = [str(row[0]) for row in self._db.read(self._sql.ids, {})]
+        return record_of(self._db.read(self._sql.record, {"run": resolve(run, ids)})[0])
+
+    def runs(self, *, unfinished: bool = False) -> list[RunRecord]:
+        """List runs, newest first."""
+        records = [record_of(row) for row in self._db.read(self._sql.records, {})]
+        return [r for r in records if not (unfinished and RunState(r.state).ended)]
+
+    def verify(self, run: str) -> Verdict:
+        """Check every row of ``run`` against the chain, and the index against the rows.
+
+        Reads what is on disk; never raises for a damaged file but says so in the verdict.
+
+        Raises:
+            UserError: there is no such run.
+            JournalError: the database cannot be reached.
+        """
+        from dr.engine.journal.auditing import audited
+
+        try:
+            with self._db.audit() as audit:
+                return audited(audit, self._sql, run)
+        except JournalError as error:
+            if error.code != "journal_damaged":
+                raise
+            return Walk(run).bad(error.message)
+
+    def _take(self, run: str, holder: str) -> Lease:
+        passage("before-append")
+        with self._db.write() as tx:
+            found = first(tx.rows(self._sql.head, {"run": run}))
+            if found is None:
+                raise refusals.no_run(run)
+            lease = Lease(run, holder, found[0] + 1)
+            self._db.enter(tx, lease)
+            data = {"epoch": lease.epoch, "holder": holder}
+            drafts = [Draft(Kind.RUN_LEASE, data=data)]
+            self._chain(tx, run, drafts, head_of(found), lease.epoch, found[1])
+        passage("after-append")
+        return lease
+
+    def _chain(
+        self,
+        tx: Transaction,
+        run: str,
+        drafts: Sequence[Draft],
+        head: Head,
+        epoch: int,
+        state: str,
+    ) -> list[Event]:
+        at = moment(self._clock, head)
+        sealed = seal(run, drafts, head=head, epoch=epoch, at=at)
+        if not sealed:
+            return []
+        tx.add(self._sql.add_event, [event_values(s) for s in sealed])
+        events = [s.event for s in sealed]
+        index = IndexTables(tx, self._sql, run)
+        for event in events:
+            for change in changes(event, state):
+                index.apply(change)
+                if isinstance(change, SetState):
+                    state = change.state
+        last = events[-1]
+        tx.change(
+            self._sql.advance,
+            {"run": run, "s": last.seq, "h": last.hash, "t": sealed[-1].at_text},
+        )
+        tx.expect(run, last.seq, last.hash)
+        return events
+
+
+def _database(url: str, lock_dir: Path | None, lease_s: float, busy_s: float) -> Database:
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        wanted = make_url(url)
+    except ArgumentError:
+        raise _unknown(url) from None
+    if wanted.get_backend_name() == "sqlite" and wanted.database not in {None, "", ":memory:"}:
+        from dr.engine.journal.sqlite import SqliteDatabase
+
+        return SqliteDatabase(Path(str(wanted.database)), lock_dir, busy_s=busy_s)
+    if wanted.get_backend_name() == "postgresql":
+        from dr.engine.journal.postgres import PostgresDatabase
+
+        return PostgresDatabase(wanted, lease_s=lease_s)
+    raise _unknown(wanted.render_as_string(hide_password=True))
+
+
+def _unknown(url: str) -> JournalError:
+    return JournalError(
+        f"'{url}' names no database that a journal can live in",
+        hint="Use sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME in DR_DATABASE_URL.",
+        code="journal_unreachable",
+    )

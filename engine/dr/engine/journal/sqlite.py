@@ -1,0 +1,263 @@
+"""The journal's SQLite: WAL, synchronous=FULL, one writing and one reading connection."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.dialects import sqlite as dialects
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import StaticPool
+
+from dr.engine.core.errors import JournalBusyError, JournalError
+from dr.engine.core.ports import Lease
+from dr.engine.journal import refusals, schema
+from dr.engine.journal.database import Audit, Params, Row, Transaction, first
+from dr.engine.journal.run_holds import RunHolds
+from dr.engine.journal.sqlite_errors import journal_error
+from dr.engine.journal.statements import Statements, statements
+
+BUSY_S = 10.0
+"""How long a write waits for another process's write."""
+
+_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+_ENTER = """
+INSERT INTO worker (run, holder, epoch, renewed_at, expires_at)
+VALUES (:run, :holder, :epoch, CURRENT_TIMESTAMP, NULL)
+ON CONFLICT (run) DO UPDATE SET
+  holder = excluded.holder, epoch = excluded.epoch, renewed_at = excluded.renewed_at
+"""
+
+
+@cache
+def _statements() -> Statements:
+    return statements(dialects.dialect(paramstyle="named"))
+
+
+class _Transaction:
+    """An open ``BEGIN IMMEDIATE``."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def rows(self, sql: str, params: Params) -> list[Row]:
+        return self._connection.execute(sql, params).fetchall()
+
+    def change(self, sql: str, params: Params) -> int:
+        return self._connection.execute(sql, params).rowcount
+
+    def add(self, sql: str, params: Sequence[Params]) -> None:
+        if len(params) == 1:
+            self._connection.execute(sql, params[0])
+        else:
+            self._connection.executemany(sql, params)
+
+    def expect(self, run: str, seq: int, row_hash: str) -> None:
+        """Nothing to do: a local commit answers or the process is gone."""
+
+
+class _Audit:
+    """A connection of its own that takes text as it is."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+
+    def damage(self) -> str:
+        try:
+            found = [str(row[0]) for row in self._connection.execute("PRAGMA quick_check(3)")]
+        except sqlite3.Error as error:
+            return str(error)
+        return "" if found == ["ok"] else "; ".join(" ".join(line.split()) for line in found)
+
+    def rows(self, sql: str, params: Params) -> Iterator[Row]:
+        try:
+            yield from self._connection.execute(sql, params)
+        except sqlite3.Error as error:
+            raise journal_error(error, self._path) from error
+
+
+class SqliteDatabase:
+    """Implements ``database.Database``.
+
+    Args:
+        path: the file; it and its folder are created, readable by their owner only.
+        lock_dir: where the locks of runs lie; beside the file when None.
+        busy_s: how long a write waits for another process's write, in seconds.
+    """
+
+    def __init__(self, path: Path, lock_dir: Path | None = None, *, busy_s: float = BUSY_S) -> None:
+        self.path = path
+        self.statements = _statements()
+        self._busy_s = busy_s
+        self._holds = RunHolds(lock_dir or path.with_name(path.name + ".locks"))
+        self._mutex = threading.RLock()  # guards the writing connection and the holds
+        self._reading = threading.Lock()
+        self._writer: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
+        os.register_at_fork(after_in_child=self._holds.forget)
+
+    def open(self) -> None:
+        """Connect, and bring a new database to the newest schema."""
+        with self._mutex:
+            if self._writer is not None:
+                return
+            with self._said():
+                self._create_file()
+                self._writer = self._ready(self._connect())
+                self._reader = self._connect()
+
+    def close(self) -> None:
+        """Let go of connections and locks."""
+        with self._mutex, self._reading:
+            for connection in (self._reader, self._writer):
+                if connection is not None:
+                    connection.close()
+            self._reader = self._writer = None
+            self._holds.drop_all()
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """Run a block in ``BEGIN IMMEDIATE``."""
+        with self._mutex:
+            self.open()
+            connection = self._writer
+            assert connection is not None  # noqa: S101 - open() connected
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                yield _Transaction(connection)
+                connection.execute("COMMIT")
+            except BaseException as error:
+                if connection.in_transaction:
+                    with suppress(sqlite3.Error):
+                        connection.execute("ROLLBACK")
+                if isinstance(error, sqlite3.Error):
+                    raise journal_error(error, self.path) from error
+                raise
+
+    def read(self, sql: str, params: Params) -> list[Row]:
+        """Return what a query finds."""
+        try:
+            return self._read(sql, params)
+        except JournalBusyError:
+            from dr.engine.journal.patience import patiently
+
+            return patiently(lambda: self._read(sql, params))
+
+    @contextmanager
+    def audit(self) -> Iterator[Audit]:
+        """Open the file for a look of its own."""
+        uri = f"file:{quote(str(self.path))}?mode=ro"
+        with (
+            self._said(),
+            closing(sqlite3.connect(uri, uri=True, timeout=self._busy_s)) as connection,
+        ):
+            connection.text_factory = lambda raw: raw.decode(errors="replace")
+            yield _Audit(connection, self.path)
+
+    def hold(self, run: str) -> None:
+        """Take the run's lock."""
+        with self._mutex, self._said():
+            if self._holds.take(run):
+                return
+        holder = first(self.read(self.statements.holder, {"run": run}))
+        raise refusals.run_held(run, holder[0] if holder else "")
+
+    def enter(self, tx: Transaction, lease: Lease) -> None:
+        """Write the holder's name down; the lock decided already."""
+        tx.change(_ENTER, {"run": lease.run, "holder": lease.holder, "epoch": lease.epoch})
+
+    def drop(self, run: str) -> None:
+        """Let the run's lock go."""
+        with self._mutex:
+            self._holds.drop(run)
+
+    def renew(self, lease: Lease) -> None:
+        """Look whether a newer engine has come; the lock needs no renewal."""
+        found = first(self.read(self.statements.head, {"run": lease.run}))
+        newest = found[0] if found else 0
+        if newest != lease.epoch:
+            raise refusals.lease_lost(lease.run, lease.epoch, newest)
+
+    def _read(self, sql: str, params: Params) -> list[Row]:
+        if self._reader is None:
+            self.open()
+        with self._reading, self._said():
+            assert self._reader is not None  # noqa: S101 - open() connected
+            return self._reader.execute(sql, params).fetchall()
+
+    def _create_file(self) -> None:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path,
+            timeout=self._busy_s,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        return connection
+
+    def _ready(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+        try:
+            if not self._is_current(connection):
+                self._migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _is_current(self, connection: sqlite3.Connection) -> bool:
+        tables = [str(row[0]) for row in connection.execute(_TABLES)]
+        version = None
+        if "alembic_version" in tables:
+            found = connection.execute(self.statements.version).fetchone()
+            version = found[0] if found else None
+        return schema.is_current(version, tables if version is None else (), str(self.path))
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        self._holds.take(" schema", wait=True)
+        try:
+            if self._is_current(connection):  # another process was first
+                return
+            connection.execute("PRAGMA journal_mode=WAL")
+            engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
+            event.listen(engine, "begin", _begin)
+            with engine.begin() as migrating:
+                schema.upgrade(migrating)
+        except DBAPIError as error:
+            if isinstance(error.orig, sqlite3.Error):
+                raise error.orig from error
+            raise
+        finally:
+            self._holds.drop(" schema")
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise journal_error(error, self.path) from error
+        except OSError as error:
+            raise JournalError(
+                f"the journal {self.path} cannot be opened: {error.strerror or error}",
+                hint=f"Look at the folder with 'ls -ld {self.path.parent}'.",
+                code="journal_unreachable",
+            ) from error
+
+
+def _begin(connection: Connection) -> None:
+    # the driver's own BEGIN comes too late for DDL: half a schema could be left behind
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
