@@ -1,0 +1,128 @@
+"""Where each step of a runbook file stands, and what has ended before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from dr.engine.loader.fileformat import RunbookFile, RungFile, StepFile
+from dr.inventory.strictyaml.document import Path
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A step with its place in the file.
+
+    ``siblings`` are the ids of the list it stands in; only they can be needed.  ``needs`` is
+    resolved: without ``needs`` it is the step above.
+    """
+
+    step: StepFile
+    path: Path
+    siblings: tuple[str, ...]
+    needs: tuple[str, ...]
+    ladder: str | None = None
+    rung: RungFile | None = None
+    in_finally: bool = False
+
+    @property
+    def id(self) -> str:
+        return self.step.id
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Every step of a file, in page order, a ladder before the steps of its rungs."""
+
+    file: RunbookFile
+    steps: tuple[Placed, ...] = field(default=())
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Placed]:
+        """Each step by id; of two with the same id the first."""
+        found: dict[str, Placed] = {}
+        for placed in self.steps:
+            found.setdefault(placed.id, placed)
+        return found
+
+    @cached_property
+    def _number(self) -> Mapping[str, int]:
+        return {id_: number for number, id_ in enumerate(self.by_id)}
+
+    @cached_property
+    def _before(self) -> Mapping[str, int]:
+        """For each step the steps before it as bits of one integer: small and fast to unite."""
+        before: dict[str, int] = {}
+        for start in self.by_id:
+            stack = [start]
+            open_: set[str] = set()
+            while stack:
+                current = stack[-1]
+                missing = [n for n in self._above(current) if n not in before and n not in open_]
+                if current not in before and missing and current not in open_:
+                    open_.add(current)
+                    stack.extend(missing)
+                    continue
+                stack.pop()
+                bits = 0
+                for need in self._above(current):
+                    bits |= before.get(need, 0) | 1 << self._number[need]
+                before[current] = bits
+        # a rung's step comes after what its ladder comes after, not after the ladder itself
+        return {
+            id_: bits & ~(1 << self._number[placed.ladder]) if placed.ladder else bits
+            for id_, placed in self.by_id.items()
+            for bits in (before[id_],)
+        }
+
+    def _above(self, id_: str) -> list[str]:
+        placed = self.by_id[id_]
+        needs = [need for need in placed.needs if need in self.by_id]
+        return [*needs, placed.ladder] if placed.ladder else needs
+
+    def is_before(self, first: str, second: str) -> bool:
+        """Tell whether ``first`` has ended whenever ``second`` starts."""
+        return bool(self._before[second] >> self._number[first] & 1)
+
+    def before(self, id_: str) -> list[Placed]:
+        """List what has ended whenever the step starts, in page order."""
+        bits = self._before[id_]
+        return [p for other, p in self.by_id.items() if bits >> self._number[other] & 1]
+
+    def ladders(self) -> Iterator[Placed]:
+        """Yield the steps that are ladders."""
+        return (placed for placed in self.by_id.values() if placed.step.try_ is not None)
+
+
+def lay_out(file: RunbookFile) -> Layout:
+    """Return the layout of a file."""
+    steps = [
+        *_place(file.steps, ("steps",)),
+        *_place(file.finally_, ("finally",), in_finally=True),
+    ]
+    return Layout(file, tuple(steps))
+
+
+def _place(
+    steps: Sequence[StepFile],
+    path: Path,
+    *,
+    ladder: str | None = None,
+    rung: RungFile | None = None,
+    in_finally: bool = False,
+) -> Iterator[Placed]:
+    siblings = tuple(step.id for step in steps)
+    for index, step in enumerate(steps):
+        here: Path = (*path, index)
+        above = (siblings[index - 1],) if index else ()
+        needs = above if step.needs is None else tuple(dict.fromkeys(step.needs))
+        yield Placed(step, here, siblings, needs, ladder, rung, in_finally)
+        for number, alternative in enumerate(step.try_ or ()):
+            yield from _place(
+                alternative.steps,
+                (*here, "try", number, "steps"),
+                ladder=step.id,
+                rung=alternative,
+                in_finally=in_finally,
+            )
