@@ -1,0 +1,1 @@
+"""The way to the hosts: SSH by paramiko, pooled, with host keys checked."""
