@@ -107,7 +107,7 @@ class _Compiler:
             on_failure=self._on_failure(step.on_failure),
             rungs=tuple(self._rung(rung) for rung in step.try_ or ()),
             on_exhausted=self._on_failure(step.on_exhausted),
-            outputs={name: _output(name, output) for name, output in step.outputs.items()},
+            outputs=self._outputs(step),
             drill=step.drill,
             expect=step.expect,
             fresh=defaults.fresh if step.fresh is None else step.fresh,
@@ -116,6 +116,10 @@ class _Compiler:
             in_finally=placed.in_finally,
             where=self.document.where(placed.path),
         )
+
+    def _outputs(self, step: StepFile) -> dict[str, Output]:
+        known = self.specs.outputs(step) if step.outputs else {}
+        return {name: _output(name, output, known) for name, output in step.outputs.items()}
 
     def _ladder_phase(self, placed: Placed) -> Any:
         return self.layout.by_id[placed.ladder].step.phase if placed.ladder else None
@@ -190,8 +194,12 @@ def _input(item: InputFile) -> Input:
     )
 
 
-def _output(name: str, output: OutputFile) -> Output:
-    return Output(source=output.from_ or name, type=output.type, secret=output.secret)
+def _output(name: str, output: OutputFile, known: Mapping[str, str]) -> Output:
+    """Return an output; without a type of its own it has the type that the action promises."""
+    source = output.from_ or name
+    declared = "type" in output.model_fields_set
+    kind = output.type if declared else known.get(source, output.type)
+    return Output(source=source, type=kind, secret=output.secret)
 
 
 def _retry(retry: RetryFile | None) -> Retry:

@@ -37,7 +37,7 @@ _ORDER: Final[dict[type[ast.cmpop], Callable[[Any, Any], bool]]] = {
 }
 
 
-class Expressions:
+class Grammar:
     """The closed grammar, evaluated."""
 
     def evaluate(self, text: str, scope: Mapping[str, Any]) -> Any:

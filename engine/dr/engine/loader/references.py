@@ -23,10 +23,14 @@ from dr.engine.loader.layout import Layout, Placed
 from dr.inventory.strictyaml.document import Document, Path
 from dr.inventory.strictyaml.validation import did_you_mean
 
-ROOTS: Final = frozenset({"inputs", "steps", "service", "run", "host", "environment"})
-"""Names that every expression may begin with; ``when`` also has ``result``."""
+ROOTS: Final = frozenset({"inputs", "steps", "service", "run"})
+"""Names that every expression may begin with.
 
-OF_A_STEP: Final = frozenset({"outputs", "state", "hosts", "rung"})
+``when`` also has ``result``; what is rendered for each host (``with``, ``requires``) ``host``.
+"""
+
+OF_A_STEP: Final = frozenset({"outputs", "state"})
+OF_THE_RUN: Final = frozenset({"id", "environment", "requester", "drill", "provisional"})
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,14 @@ class Site:
     is_condition: bool = False
     result: Mapping[str, str] | None = None
     within_rung: bool = False
-    is_output: bool = False
+    after_step: bool = False
+
+    def more_roots(self) -> Iterator[str]:
+        """Yield the names that are known here beside those known everywhere."""
+        if self.result is not None:
+            yield "result"
+        if "with" in self.path or "requires" in self.path:
+            yield "host"
 
 
 def reference_problems(layout: Layout, document: Document, specs: Specs) -> Iterator[Problem]:
@@ -77,8 +88,9 @@ def _step_sites(placed: Placed, specs: Specs) -> Iterator[Site]:
 
 
 def _call_sites(call: CallFile, path: Path, placed: Placed, specs: Specs) -> Iterator[Site]:
-    # a call runs around its step, so the step's own outputs are there, too
-    yield Site(call.with_, (*path, "with"), placed, is_output=True)
+    # an undo comes after its step, so the step's own outputs are there
+    undoes = path[-1] == "undo"
+    yield Site(call.with_, (*path, "with"), placed, after_step=undoes)
     yield Site(call.hosts, (*path, "hosts"), placed)
     if call.when is not None:
         spec = specs.find(call.uses)
@@ -86,7 +98,7 @@ def _call_sites(call: CallFile, path: Path, placed: Placed, specs: Specs) -> Ite
         yield Site(call.when, (*path, "when"), placed, is_condition=True, result=result)
     gate = getattr(call, "gate", None)
     if gate:
-        yield Site(gate, (*path, "gate"), placed, is_output=True)
+        yield Site(gate, (*path, "gate"), placed, after_step=True)
 
 
 class _Checker:
@@ -172,7 +184,7 @@ class _Checker:
     ) -> Iterator[Problem]:
         name, at = reference.name, offset + reference.offset
         root = str(name[0])
-        roots = ROOTS | {"result"} if site.result is not None else ROOTS
+        roots = {*ROOTS, *site.more_roots()}
         found: tuple[str, str] | None = None
         if root not in roots:
             found = f"there is no '{root}'", did_you_mean(root, roots, otherwise="Names begin with")
@@ -180,6 +192,8 @@ class _Checker:
             found = self._input(name)
         elif root == "service":
             found = self._service()
+        elif root == "run" and len(name) > 1 and name[1] not in OF_THE_RUN:
+            found = f"a run has no '{name[1]}'", did_you_mean(str(name[1]), OF_THE_RUN)
         elif root == "result" and site.result:
             found = _result(name, site.result)
         elif root == "steps":
@@ -217,7 +231,7 @@ class _Checker:
             return "no step has run when the locks are taken", "Use inputs only."
         user = site.placed
         if target.id == user.id:
-            if site.is_output:
+            if site.after_step:
                 return None
             return f"step '{user.id}' refers to itself", "Its outputs exist after it has run."
         if user.in_finally and not target.in_finally:

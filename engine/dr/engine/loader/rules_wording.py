@@ -7,7 +7,7 @@ from typing import Any
 
 from dr.engine.core.errors import Problem
 from dr.engine.core.values import Text, format_duration
-from dr.engine.loader.expressions import Expressions, names_in
+from dr.engine.loader.expressions import Grammar, names_in
 from dr.engine.loader.grammar import ExpressionError
 from dr.engine.loader.references import sites
 from dr.engine.loader.subject import Subject
@@ -99,7 +99,7 @@ def _never(condition: str | None) -> bool:
     if condition is None:
         return False
     try:
-        return Expressions().holds(condition, {}) is False and not list(names_in(condition))
+        return Grammar().holds(condition, {}) is False and not list(names_in(condition))
     except ExpressionError:
         return False
 
