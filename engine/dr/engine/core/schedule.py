@@ -77,7 +77,7 @@ def allowed_failures(limit: int | str, hosts: int) -> int:
 def critical_path(
     steps: Sequence[Step], durations: Mapping[str, tuple[timedelta, timedelta]]
 ) -> Path:
-    """Return the longest chain of steps by P90.
+    """Return the longest chain of steps by P90; of two equal ones that with more steps.
 
     Args:
         durations: P50 and P90 of a step by its id; a step that is not in it is unmeasured and
@@ -87,14 +87,15 @@ def critical_path(
         ValueError: steps wait for one another.
     """
     nothing = timedelta()
-    ends: dict[str, timedelta] = {}
+    ends: dict[str, tuple[timedelta, int]] = {}  # when it ends, and how many steps that took
     before: dict[str, str | None] = {}
     for step in _in_order(steps):
         known = [need for need in step.needs if need in ends]
         last = max(known, key=lambda need: ends[need], default=None)
         before[step.id] = last
         own = durations.get(step.id, (nothing, nothing))[1]
-        ends[step.id] = (ends[last] if last is not None else nothing) + own
+        start, count = ends[last] if last is not None else (nothing, 0)
+        ends[step.id] = start + own, count + 1
     chain: list[str] = []
     current = max(ends, key=lambda id_: ends[id_], default=None)
     while current is not None:
