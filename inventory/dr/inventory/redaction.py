@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
@@ -51,6 +52,16 @@ def _cores(raw: bytes, encode: Callable[[bytes], bytes]) -> Iterable[str]:
         first = (0, 2, 3)[before]
         last = len(text) if (before + len(raw)) % 3 == 0 else len(text) - 1
         yield text[first:last]
+
+
+@lru_cache(maxsize=4)
+def _compiled(values: frozenset[str]) -> tuple[re.Pattern[str], int]:
+    """Return what finds these values, and the longest text that it can match."""
+    words = sorted({form for value in values for form in forms(value)}, key=lambda w: (-len(w), w))
+    known = "|".join(re.escape(word) for word in words)
+    parts = [f"(?P<known>{known})"] if known else []
+    pattern = re.compile("|".join([*parts, f"(?P<pem>{_PEM})", f"(?P<url>{_URL})"]))
+    return pattern, max([_LONGEST_URL, *(len(w) for w in words[:1])])
 
 
 class Redactor:
@@ -104,13 +115,7 @@ class _KnownValues:
 
     def expect(self, values: Iterable[str]) -> None:
         """Look for these values from now on."""
-        words = sorted(
-            {form for value in values for form in forms(value)}, key=lambda w: (-len(w), w)
-        )
-        known = "|".join(re.escape(word) for word in words)
-        parts = [f"(?P<known>{known})"] if known else []
-        self._pattern = re.compile("|".join([*parts, f"(?P<pem>{_PEM})", f"(?P<url>{_URL})"]))
-        self._hold = max([_LONGEST_URL, *(len(w) for w in words[:1])])
+        self._pattern, self._hold = _compiled(frozenset(values))
 
     def take(self, text: str, *, last: bool = False) -> str:
         """Return what is certain by now."""

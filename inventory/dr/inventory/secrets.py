@@ -6,11 +6,13 @@ import json
 import os
 import stat
 import subprocess
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
 from dr.engine.core.errors import RefusedError
 from dr.engine.core.values import Secret
+from dr.inventory.redaction import Redactor
 
 _LARGEST_BYTES = 1_000_000
 _EXEC_LIMIT_S = 10
@@ -168,3 +170,30 @@ def _as_text(raw: bytes, source: str) -> str:
             f"the secret from {source} is not UTF-8 text", hint="Encode it as base64."
         ) from None
     return text.removesuffix("\n").removesuffix("\r")
+
+
+class SecretsInUse:
+    """Resolves references and hides what it resolved; safe to share between threads."""
+
+    def __init__(self, base_dir: Path) -> None:
+        self._base_dir = base_dir
+        self._redactor = Redactor()
+        self._lock = threading.Lock()
+
+    def resolve(self, reference: str) -> Secret:
+        """Return the secret behind ``reference``; raises RefusedError like :func:`resolve`."""
+        secret = resolve(reference, self._base_dir)
+        with self._lock:
+            self._redactor.add(secret.reveal())
+        return secret
+
+    def redact(self, text: str) -> str:
+        """Return ``text`` with every secret resolved so far, and its usual encodings, masked."""
+        with self._lock:
+            known = self._redactor.fresh()
+        return known.redact(text)
+
+    def stream(self) -> Redactor:
+        """Return a redactor for a stream; it knows what was resolved until now."""
+        with self._lock:
+            return self._redactor.fresh()
