@@ -1,0 +1,9 @@
+"""``python -m dr.cli``."""
+
+from __future__ import annotations
+
+import sys
+
+from dr.cli.app import main
+
+sys.exit(main())

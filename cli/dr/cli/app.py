@@ -1,0 +1,141 @@
+"""The ``dr`` command: the table of verbs, and the one door by which errors leave.
+
+Only this module knows exit codes; they are those of ``core.errors.ExitCode``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from dr.cli.command import common_options
+from dr.cli.failure import Failure, from_click, from_dr, from_system, from_unexpected
+from dr.cli.lazy import Lazy, LazyGroup
+from dr.cli.session import Session
+from dr.cli.text import N_, _, language_for, use
+from dr.engine.core.errors import DrError, ExitCode
+
+VERSION = "0.1.0"
+"""A literal: asking the package's metadata costs more than all the rest of ``--help``."""
+
+
+def _at(module: str, help: str, *, hidden: bool = False) -> Lazy:
+    return Lazy(f"dr.cli.commands.{module}:{module}", help, hidden)
+
+
+VERBS: dict[str, Lazy] = {
+    "init": _at("init", N_("Make a new workspace.")),
+    "lint": _at("lint", N_("Check runbooks without touching anything.")),
+    "plan": _at("plan", N_("Show what a runbook would do, and whether it fits the RTO.")),
+    "run": _at("run", N_("Carry out a runbook and follow it.")),
+    "attach": _at("attach", N_("Follow a run that is under way.")),
+    "status": _at("status", N_("Show how runs stand.")),
+    "show": _at("show", N_("Show everything known of a run, or of one of its steps.")),
+    "log": _at("log", N_("Print what happened in a run, or what a step wrote.")),
+    "approve": _at("approve", N_("Approve a gate with your own key.")),
+    "reject": _at("reject", N_("Reject a gate.")),
+    "answer": _at("answer", N_("Answer a task or a question of a run.")),
+    "resolve": _at("resolve", N_("Say whether a step in doubt took effect.")),
+    "resume": _at("resume", N_("Go on with a run whose engine died.")),
+    "retry": _at("retry", N_("Let a failed step try again.")),
+    "skip": _at("skip", N_("Let the run go on without a step.")),
+    "pause": _at("pause", N_("Start nothing new in a run.")),
+    "continue": _at("continue_", N_("Take the pause of a run back.")),
+    "abort": _at("abort", N_("Give a run up; its closing steps still run.")),
+    "journal": _at("journal", N_("Check the journal of a run.")),
+    "inventory": _at("inventory", N_("Show or check hosts, services and people.")),
+    "standing": _at("standing", N_("Sign an authorisation beforehand, within bounds.")),
+    "lab": _at("lab", N_("A miniature data centre to break and recover.")),
+    "schema": _at("schema", N_("Print the JSON Schema of a file format.")),
+    "doctor": _at("doctor", N_("Check that everything dr needs is there and works.")),
+    "completion": _at("completion", N_("Print the completion script of a shell.")),
+    "engine": _at("engine", N_("The engine process of a run."), hidden=True),
+}
+
+
+def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        click.echo(f"dr {VERSION}")
+        ctx.exit()
+
+
+def _root() -> LazyGroup:
+    version = click.Option(
+        ["--version"],
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=_version,
+        help=N_("Print the version."),
+    )
+    return LazyGroup(
+        name="dr",
+        help=N_("Disaster-recovery runbooks that run: plan, approve, recover, verify, report."),
+        params=[*common_options(), version],
+        commands_at=VERBS,
+        no_args_is_help=True,
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Carry out one command line and return the exit code."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    use(language_for(args, os.environ))
+    _soften_streams()
+    as_json = "--json" in args
+    try:
+        return _carry_out(args)
+    except BrokenPipeError:
+        _close_quietly()
+        return ExitCode.DONE
+    except (KeyboardInterrupt, click.Abort):
+        click.echo(_("interrupted"), err=True)
+        return ExitCode.VIEW_LEFT
+    except click.ClickException as error:
+        failure = from_click(error)
+    except DrError as error:
+        failure = from_dr(error)
+    except OSError as error:
+        failure = from_system(error)
+    except Exception as error:  # noqa: BLE001 (the last door: no traceback reaches a person)
+        failure = from_unexpected(error)
+    return _leave(failure, as_json=as_json)
+
+
+def _carry_out(args: list[str]) -> int:
+    outcome: Any = _root().main(
+        args=args, prog_name="dr", standalone_mode=False, obj=Session(), windows_expand_args=False
+    )
+    sys.stdout.flush()
+    return int(outcome) if isinstance(outcome, int) else ExitCode.DONE
+
+
+def _leave(failure: Failure, *, as_json: bool) -> int:
+    try:
+        if as_json:
+            click.echo(failure.to_json())
+        else:
+            click.echo(failure.to_text(), err=True)
+    except BrokenPipeError:
+        _close_quietly()
+    return failure.exit_code
+
+
+def _soften_streams() -> None:
+    """Let a terminal that is not UTF-8 show a question mark instead of ending the program."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+
+
+def _close_quietly() -> None:
+    """Keep the interpreter from writing to the broken pipe once more when it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)

@@ -1,0 +1,112 @@
+"""How an error looks when it leaves: text for people, an object for scripts, an exit code."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dr.cli.text import _
+from dr.cli.width import cells
+from dr.engine.core.errors import DrError, ExitCode, Problem, RunbookError
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error on its way out."""
+
+    exit_code: ExitCode
+    code: str
+    message: str
+    hint: str = ""
+    problems: Sequence[Problem] = ()
+
+    def to_text(self) -> str:
+        """Return the lines for people."""
+        lines = [block for problem in self.problems for block in problem_lines(problem)]
+        lines.append(_("error: {message}").format(message=self.message))
+        if self.hint:
+            lines.append(_("hint: {hint}").format(hint=self.hint))
+        return "\n".join(lines)
+
+    def to_json(self) -> str:
+        """Return the object for scripts."""
+        error = {
+            "code": self.code,
+            "message": self.message,
+            "hint": self.hint,
+            "problems": [problem_data(problem) for problem in self.problems],
+        }
+        return json.dumps({"v": 1, "error": error}, ensure_ascii=False, indent=2)
+
+
+def problem_data(problem: Problem) -> dict[str, Any]:
+    """Return a problem as JSON data."""
+    return {
+        "message": problem.message,
+        "path": list(problem.path),
+        "where": problem.where,
+        "hint": problem.hint,
+        "rule": problem.rule,
+        "severity": problem.severity,
+    }
+
+
+def problem_lines(problem: Problem) -> list[str]:
+    """Return a problem as lines: where and what, the excerpt, what to write instead."""
+    place = problem.where or ".".join(str(key) for key in problem.path)
+    kind = _("warning") if problem.severity == "warning" else ""
+    rule = f" [{problem.rule}]" if problem.rule else ""
+    head = ": ".join(part for part in (place, kind, _(problem.message)) if part)
+    lines = [head + rule]
+    lines += [f"  {line}" for line in problem.excerpt.splitlines()]
+    if problem.hint:
+        lines.append("  " + _("hint: {hint}").format(hint=_(problem.hint)))
+    return lines
+
+
+def from_dr(error: DrError) -> Failure:
+    """Return what a service refused."""
+    problems = error.problems if isinstance(error, RunbookError) else ()
+    return Failure(error.exit_code, error.code, _(error.message), _(error.hint), problems)
+
+
+def from_click(error: click.ClickException) -> Failure:
+    """Return what was wrong with the command line."""
+    hint = ""
+    ctx = getattr(error, "ctx", None)
+    if ctx is not None:
+        hint = _("Type '{command} --help'.").format(command=ctx.command_path)
+    message = error.format_message().strip()
+    if cells(message) and message[0].isascii() and message[0].isupper():
+        message = message[0].lower() + message[1:]
+    return Failure(ExitCode.USAGE, "usage", message.removesuffix("."), hint)
+
+
+def from_system(error: OSError) -> Failure:
+    """Return what the operating system refused, with the file it was about."""
+    place = f"{error.filename}: " if error.filename else ""
+    return Failure(ExitCode.FAILED, "system", f"{place}{error.strerror or error}")
+
+
+def from_unexpected(error: Exception) -> Failure:
+    """Return one line about an error that nobody foresaw; the traceback goes to a file."""
+    text = "".join(traceback.format_exception(error))
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    path = Path(tempfile.gettempdir()) / f"dr-error-{stamp}-{id(error):x}.log"
+    try:
+        path.touch(mode=0o600)
+        path.write_text(text, encoding="utf-8")
+        hint = _("The details are in {path}; please report them.").format(path=path)
+    except OSError:
+        hint = _("The details could not be written to {path}.").format(path=path)
+    summary = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    message = _("unexpected error: {summary}").format(summary=summary.rstrip(": "))
+    return Failure(ExitCode.FAILED, "unexpected", message, hint)

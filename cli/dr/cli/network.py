@@ -1,0 +1,42 @@
+"""Entering the lab's network, when the workspace belongs to a lab.
+
+Hosts of a lab are reached from its control host's network and from nowhere else: a process
+that forgot to enter would send to addresses outside of the machine.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dr.cli.session import Session
+from dr.engine.service.glance import Workplace, find_workplace
+
+INSIDE = "DR_IN_LAB"
+"""Names the lab whose network this process is in already; children inherit both."""
+
+
+def enter_lab(session: Session) -> None:
+    """Enter the control network of the workspace's lab; nothing when it has none.
+
+    Must be called while the process has one thread, before the desk is opened.
+
+    Raises:
+        DrError: the lab is not up.
+    """
+    place = find_workplace(session.workspace)
+    if place is None or place.lab is None or _inside(place):
+        return
+    from dr.lab.enter import enter
+    from dr.lab.errors import LabDownError
+
+    try:
+        enter(place.lab)
+    except (FileNotFoundError, ConnectionError):
+        raise LabDownError(place.lab) from None
+    os.environ[INSIDE] = str(place.lab)
+
+
+def _inside(place: Workplace) -> bool:
+    there = os.environ.get(INSIDE)
+    return bool(there and place.lab and Path(there) == place.lab)
