@@ -1,4 +1,8 @@
-"""A real OpenSSH server on loopback, on a free port, with keys of its own."""
+"""A real OpenSSH server on loopback, on a free port, with keys of its own.
+
+HOME is the server's folder: the real ~/.bashrc of whoever runs the tests would be read at every
+command, and may take longer than the command.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from getpass import getuser
 from pathlib import Path
@@ -31,6 +35,7 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 MaxStartups 200:30:400
 Subsystem sftp internal-sftp
+SetEnv HOME={folder}
 """
 
 
@@ -77,14 +82,9 @@ class Sshd:
         """Kill the listener and every connection of it, as a crash of the service would."""
         assert self.process is not None
         for pid in _children(self.process.pid):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it may be ending by itself
+                os.kill(pid, signal.SIGKILL)
         self.stop()
-
-    def freeze_connections(self) -> list[int]:
-        """Stop the listener, so that it takes connections and says nothing; return what to thaw."""
-        assert self.process is not None
-        os.kill(self.process.pid, signal.SIGSTOP)
-        return [self.process.pid]
 
     def stop(self) -> None:
         """End the listener; open connections go on, as with the real service."""
@@ -142,7 +142,8 @@ def _children(pid: int) -> list[int]:
     """Return all descendants of ``pid`` that still belong to sshd."""
     parents: Mapping[int, int] = dict(_parents())
     names = {p: _name(p) for p in parents}
-    found, new = set(), {pid}
+    found: set[int] = set()
+    new = {pid}
     while new:
         new = {
             p for p, above in parents.items() if above in new and names[p].startswith("sshd")

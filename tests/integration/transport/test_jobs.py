@@ -52,6 +52,12 @@ def actor(connections: SshConnections) -> Actor:
     return connections.actor("target")
 
 
+def lose(actor: Actor, attempt: Attempt, world: RecordingWorld, script: str) -> None:
+    """Run a job whose end the engine does not see."""
+    with pytest.raises(LostContactError):
+        actor.job(attempt, world, script=script)
+
+
 def job_folder(sshd: Sshd, attempt: Attempt) -> Path:
     """Return where the attempt's job is kept."""
     return sshd.state_root / "jobs" / attempt.key.replace("/", "+") / str(attempt.number)
@@ -158,7 +164,7 @@ def test_looking_for_a_job_fences_the_engine_that_was_to_start_it(
 
 
 def test_memory_backed_state_is_refused(sshd: Sshd, tmp_path: Path, world: RecordingWorld) -> None:
-    inventory = sshd.inventory(vars={"dr_state_dir": "/dev/shm"})
+    inventory = sshd.inventory(vars={"dr_state_dir": "/dev/shm"})  # noqa: S108
     connections = SshConnections(inventory, tmp_path)
 
     with pytest.raises(RefusedError, match="in memory"):
@@ -258,15 +264,8 @@ def test_a_job_whose_processes_were_killed_is_gone(
     actor: Actor, sshd: Sshd, world: RecordingWorld, tmp_path: Path, wait_for: WaitFor
 ) -> None:
     attempt = an_attempt()
-    thread = threading.Thread(
-        target=lambda: pytest.raises(
-            LostContactError,
-            actor.job,
-            attempt,
-            world,
-            script=f"touch {tmp_path}/up; while :; do sleep 0.1; done",
-        )
-    )
+    script = f"touch {tmp_path}/up; while :; do sleep 0.1; done"
+    thread = threading.Thread(target=lose, args=(actor, attempt, world, script))
     thread.start()
     wait_for((tmp_path / "up").exists, 10)
     record = (job_folder(sshd, attempt) / "process").read_text()
@@ -293,15 +292,8 @@ def test_a_running_command_that_lost_its_supervisor_is_not_called_gone(
     actor: Actor, sshd: Sshd, world: RecordingWorld, tmp_path: Path, wait_for: WaitFor
 ) -> None:
     attempt = an_attempt(timeout=timedelta(seconds=2))
-    thread = threading.Thread(
-        target=lambda: pytest.raises(
-            LostContactError,
-            actor.job,
-            attempt,
-            world,
-            script=f"touch {tmp_path}/up; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done",
-        )
-    )
+    script = f"touch {tmp_path}/up; while [ ! -e {tmp_path}/go ]; do sleep 0.05; done"
+    thread = threading.Thread(target=lose, args=(actor, attempt, world, script))
     thread.start()
     wait_for((tmp_path / "up").exists, 10)
     supervisor = int((job_folder(sshd, attempt) / "process").read_text().split()[1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import paramiko
@@ -159,13 +159,14 @@ def _check(host: HostSettings, known: dict[str, paramiko.PKey], shown: paramiko.
 def _authenticate(host: HostSettings, transport: paramiko.Transport) -> None:
     refused: paramiko.AuthenticationException | None = None
     tried = 0
-    for key in _keys(host):
-        tried += 1
-        try:
-            transport.auth_publickey(host.user, key)
-            return
-        except paramiko.AuthenticationException as error:
-            refused = error
+    with contextlib.closing(_keys(host)) as keys:  # the agent is asked to sign until then
+        for key in keys:
+            tried += 1
+            try:
+                transport.auth_publickey(host.user, key)
+                return
+            except paramiko.AuthenticationException as error:
+                refused = error
     if refused is None:
         raise RefusedError(
             f"there is no key to log in to {host.name} with",
@@ -176,12 +177,16 @@ def _authenticate(host: HostSettings, transport: paramiko.Transport) -> None:
     raise paramiko.AuthenticationException(f"it does not accept {what}") from refused
 
 
-def _keys(host: HostSettings) -> Iterator[paramiko.PKey]:
+def _keys(host: HostSettings) -> Generator[paramiko.PKey, None, None]:
     if host.identity is not None:
         key = _key_file(host.identity)
         if key is not None:
             yield key
-    yield from paramiko.Agent().get_keys()
+    agent = paramiko.Agent()
+    try:
+        yield from agent.get_keys()
+    finally:
+        agent.close()
 
 
 def _key_file(path: Path) -> paramiko.PKey | None:
