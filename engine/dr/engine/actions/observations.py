@@ -99,6 +99,41 @@ PSQL_READ: Final = Observation(
         "sql": _QUERY,
     },
 )
+PG_BACKENDS: Final = Observation(
+    "pg-backends",  # every PostgreSQL process of the host, whoever runs it
+    """ps -eo pid=,ppid=,stat=,comm=,args= | awk '$4 == "postgres" || $4 == "postmaster"'""",
+)
+PG_SCAN: Final = Observation(
+    # Reads every page of every table with the index ways switched off, so that each page's checksum is
+    # checked; a count that is answered from an index misses a damaged or truncated table.
+    "pg-scan",
+    """as_user "$os_user" env PGCONNECT_TIMEOUT=5 \\
+  PGOPTIONS="-c default_transaction_read_only=on -c statement_timeout=$statement_timeout_ms \\
+-c enable_indexscan=off -c enable_indexonlyscan=off -c enable_bitmapscan=off" \\
+  "$bin_dir/psql" -XAtq -v ON_ERROR_STOP=1 -h "$socket_dir" -p "$port" -U "$admin_user" \\
+  -d "$database" -c "SELECT count(*), sum((xpath('//n/text()', query_to_xml(format(
+    'SELECT count(*) AS n FROM %s', c.oid::regclass), false, true, '')))[1]::text::bigint)
+  FROM pg_class c WHERE c.relkind IN ('r', 'm', 't') AND c.relpersistence = 'p'" </dev/null""",
+    {
+        "bin_dir": _PATH,
+        "os_user": _USER,
+        "socket_dir": _PATH,
+        "port": _NUMBER,
+        "admin_user": _NAME,
+        "database": _NAME,
+        "statement_timeout_ms": _NUMBER,
+    },
+)
+TCP_OPEN: Final = Observation(
+    "tcp-open",  # whether this host reaches a port of another
+    """timeout 3 bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$address" "$port" """,
+    {"address": r"[0-9a-fA-F.:]{3,45}", "port": _NUMBER},
+)
+NEIGHBOUR: Final = Observation(
+    "neighbour",  # whose network card this host takes an address for
+    'exec ip -json neighbour show to "$address"',
+    {"address": r"[0-9a-fA-F.:]{3,45}"},
+)
 PGBACKREST_INFO: Final = Observation(
     "pgbackrest-info",
     'as_user "$os_user" pgbackrest --config="$config" --stanza="$stanza" --output=json info',
@@ -116,5 +151,9 @@ OBSERVATIONS: Final[Mapping[str, Observation]] = {
         PG_PROCESSES,
         PSQL_READ,
         PGBACKREST_INFO,
+        PG_BACKENDS,
+        PG_SCAN,
+        TCP_OPEN,
+        NEIGHBOUR,
     )
 }

@@ -1,0 +1,52 @@
+"""Looking into the copies of a backup set; reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from dr.backups.catalogue import BackupSet, Copy
+from dr.backups.pgbackrest import CatalogueError, Repository, parse_info
+from dr.engine.actions.hosts import Connections
+from dr.engine.actions.observations import PGBACKREST_INFO
+from dr.engine.core.errors import ActionError
+
+LOOK = timedelta(seconds=20)
+
+
+def look_into(
+    connections: Connections, backup_set: BackupSet, os_user: str, *, medium: str | None
+) -> dict[str, Repository | str]:
+    """Return by copy what it holds, or why it could not be read."""
+    return {
+        copy.id: _look(connections, copy, os_user)
+        for copy in backup_set.copies_on(medium)
+        if not copy.unavailable
+    }
+
+
+def _look(connections: Connections, copy: Copy, os_user: str) -> Repository | str:
+    if copy.driver != "pgbackrest":
+        return f"there is no driver '{copy.driver}' yet"
+    if not copy.host:
+        return "it names no host"
+    try:
+        done = connections.observer(copy.host).observe(
+            PGBACKREST_INFO,
+            timeout=LOOK,
+            config=copy.config,
+            stanza=copy.stanza,
+            os_user=copy.user or os_user,
+        )
+        return parse_info(done.stdout, copy.stanza)
+    except ActionError as error:
+        return error.message
+    except CatalogueError as error:
+        return f"{error.message}: {done.stderr.strip()[-200:]}" if done.stderr else error.message
+
+
+def os_user_of(inventory: Mapping[str, Any], backup_set: BackupSet) -> str:
+    """Return the user that runs the database whose backups these are."""
+    service = (inventory.get("services") or {}).get(backup_set.service) or {}
+    return str((service.get("database") or {}).get("os_user") or "postgres")

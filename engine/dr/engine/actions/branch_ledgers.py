@@ -1,0 +1,104 @@
+"""Collecting the branches' own ledgers over SFTP, all at once.
+
+A branch that can not be read is an unknown with its reason, and never counts as one that did nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from dr.engine.actions.hosts import Connections, StorageError
+from dr.engine.actions.postgres.service import Service
+from dr.engine.core.errors import ActionError
+from dr.reconcile.comparison import last_acknowledged
+from dr.reconcile.ledger import Ledger, LedgerError, Shape, read_ledger
+
+_MAX_BYTES = 64 << 20
+_AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What the branches handed in; ``unknown`` maps the others to the reason."""
+
+    ledgers: Mapping[str, Ledger]
+    unknown: Mapping[str, str]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every line of every branch was read."""
+        return not self.unknown and all(ledger.complete for ledger in self.ledgers.values())
+
+    @property
+    def last_acknowledged(self) -> datetime | None:
+        """When a branch last held an answer."""
+        return last_acknowledged(self.ledgers.values())
+
+
+def collect(
+    connections: Connections,
+    service: Service,
+    inventory: Mapping[str, Any],
+    *,
+    within: timedelta = timedelta(seconds=20),
+) -> Collection:
+    """Read the ledger of every branch of the inventory that is not of another service."""
+    branches = {
+        str(name): data
+        for name, data in (inventory.get("branches") or {}).items()
+        if service.id in (data.get("services") or [service.id])
+    }
+    numbers = sequence_names(service)
+    ledgers: dict[str, Ledger] = {}
+    unknown: dict[str, str] = {}
+    pool = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="ledger")
+    try:
+        futures = {
+            name: pool.submit(_read, connections, name, data, numbers, within)
+            for name, data in branches.items()
+        }
+        wait(futures.values(), timeout=within.total_seconds() + 1)
+        for name, future in futures.items():
+            answer = future.result() if future.done() else f"no answer within {within}"
+            if isinstance(answer, str):
+                unknown[name] = answer
+            else:
+                ledgers[name] = answer
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    return Collection(ledgers, unknown)
+
+
+def sequence_names(service: Service) -> list[str]:
+    """Return the names of the sequences whose numbers branches issue."""
+    return [str(s["name"]) for s in service.business.get("sequences") or ()]
+
+
+def _read(
+    connections: Connections,
+    name: str,
+    data: Mapping[str, Any],
+    numbers: Sequence[str],
+    timeout: timedelta,
+) -> Ledger | str:
+    """Return a branch's ledger, or why there is none."""
+    ledger = data.get("ledger") or {}
+    if ledger.get("kind", "csv") != "csv" or not ledger.get("path"):
+        return "its ledger is not a CSV file; only those can be read yet"
+    try:
+        observer = connections.observer(str(data.get("host") or name))
+        content = observer.read(str(ledger["path"]), max_bytes=_MAX_BYTES, timeout=timeout)
+    except (ActionError, StorageError) as error:
+        return str(error)
+    if content is None:
+        return f"it has no file {ledger['path']}"
+    if len(content) >= _MAX_BYTES:
+        return f"its ledger is larger than {_MAX_BYTES >> 20} MiB"
+    try:
+        return read_ledger(name, content, Shape.of(ledger), numbers)
+    except LedgerError as error:
+        return error.message

@@ -1,0 +1,1 @@
+"""PostgreSQL: who is what, fencing, promoting, starting, and how much would be lost."""
