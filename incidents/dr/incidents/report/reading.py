@@ -8,6 +8,7 @@ from typing import Any
 
 from dr.engine.core.events import Event
 from dr.engine.core.ports import RunRecord
+from dr.engine.core.states import ENDED
 from dr.engine.core.values import UNKNOWN, parse_duration
 from dr.engine.core.view import RunView, fold
 from dr.incidents.report.chronicle import Chronicle
@@ -52,7 +53,7 @@ def report_data(record: RunRecord, events: Sequence[Event]) -> ReportData:
     loss = _loss(view, lines, names)
     steps = facts_of_steps(view, lines, told, names)
     return ReportData(
-        run=_run(record, view, names),
+        run=_run(record, view, lines, names),
         moments=moments,
         recovery_time=Objective(_target(record, view, "rto"), _down(told, moments)),
         recovery_point=Objective(_target(record, view, "rpo"), loss.seconds),
@@ -69,7 +70,7 @@ def report_data(record: RunRecord, events: Sequence[Event]) -> ReportData:
     )
 
 
-def _run(record: RunRecord, view: RunView, names: Names) -> RunFacts:
+def _run(record: RunRecord, view: RunView, lines: list[Outlined], names: Names) -> RunFacts:
     where = view.created.get("environment")
     kind = mapping(where).get("kind") or mapping(record.inventory.get("environment")).get("kind")
     engine = view.created.get("engine")
@@ -83,12 +84,30 @@ def _run(record: RunRecord, view: RunView, names: Names) -> RunFacts:
         mode=record.mode,
         requester=names.person(record.requester),
         inputs=record.inputs,
-        state=str(view.state),
+        state=_state(view, lines),
         because=view.because,
-        provisional=view.moments.ended is None or bool(view.in_doubt()),
+        provisional=bool(view.in_doubt()) or not (view.moments.ended or _is_finishing(view, lines)),
         runbook_sha256=record.runbook_sha256,
         engine=str(engine) if engine else UNKNOWN,
     )
+
+
+def _state(view: RunView, lines: list[Outlined]) -> str:
+    """Return the run's state; ``finishing`` while only its last steps, reports, are at work."""
+    return "finishing" if _is_finishing(view, lines) else str(view.state)
+
+
+def _is_finishing(view: RunView, lines: list[Outlined]) -> bool:
+    """Whether all but the ``finally`` steps have come to their end, with nothing in doubt.
+
+    The report that a run writes of itself is written then, before the run can say that it ended.
+    """
+    last = {line.id for line in lines if line.in_finally}
+    begun = any(view.steps[id].started for id in last if id in view.steps)
+    if view.moments.ended or not begun or view.in_doubt():
+        return False
+    body = [step for id, step in view.steps.items() if id not in last]
+    return all(step.state in ENDED for step in body if step.started)
 
 
 def _moments(view: RunView, told: Chronicle) -> Moments:

@@ -155,6 +155,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "state_undoing": ("being undone", "撤销中"),
     "state_undone": ("undone", "已撤销"),
     "state_undo_failed": ("undo failed", "撤销失败"),
+    "state_finishing": ("finished but for its last steps", "主要步骤已结束，收尾中"),
     "state_paused": ("paused", "已暂停"),
     "state_aborted": ("aborted", "已中止"),
     "passed_condition": ("its own condition was false", "自身条件不成立"),
