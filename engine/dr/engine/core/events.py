@@ -88,7 +88,7 @@ class Event:
     hash: str
 
 
-def row_hash(
+def row_hash(  # noqa: PLR0913 - the columns of a row
     previous: str,
     *,
     run: str,

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from dr.engine.core.errors import ActionError, Problem
 from dr.engine.core.events import Draft, Event
 from dr.engine.core.model import Effect
+from dr.engine.core.questions import Answer, Question
 from dr.engine.core.values import UNKNOWN, Secret, Text, Unknown
 
 
@@ -43,6 +44,7 @@ class ActionSpec:
         effects: the effects that a step using it may declare, weakest first.
         reads_only: the driver is unable to write, so it may run in a dry run.
         probes / attaches / undoes: whether ``probe``, ``attach``, ``undo`` can answer.
+        verifies: ``verify`` proves the effect, and not only that the action ended.
         needs_host: it acts on a target host and is refused without ``hosts``.
         outputs: name to type (string, integer, number, boolean, duration, moment, list, map, any).
         proofs: outputs that may stand in a ``requires``.
@@ -56,6 +58,7 @@ class ActionSpec:
     probes: bool = False
     attaches: bool = False
     undoes: bool = False
+    verifies: bool = True
     needs_host: bool = False
     outputs: Mapping[str, str] = field(default_factory=dict)
     proofs: frozenset[str] = frozenset()
@@ -374,10 +377,50 @@ class Expressions(Protocol):
         """
 
     def render(self, value: Any, scope: Mapping[str, Any]) -> Any:
-        """Return ``value`` with each ``${{ }}`` replaced; a whole-item expression keeps its type."""
+        """Return ``value`` with each ``${{ }}`` replaced; a whole item keeps its type."""
 
     def steps_in(self, value: Any) -> frozenset[str]:
         """Return the ids of the steps whose outputs ``value`` refers to."""
+
+
+class Secrets(Protocol):
+    """Resolves references and hides what it resolved."""
+
+    def resolve(self, reference: str) -> Secret:
+        """Return the secret behind ``reference``.
+
+        Raises:
+            RefusedError: it cannot be resolved; the hint says how to mend it.
+        """
+
+    def redact(self, text: str) -> str:
+        """Return ``text`` with every secret resolved so far, and its usual encodings, masked."""
+
+
+class Logs(Protocol):
+    """Where the output of attempts goes: files beside the journal."""
+
+    def writer(self, attempt: Attempt) -> Callable[[str], None]:
+        """Return what appends text to the log file of ``attempt``."""
+
+    def tail(self, run: str, step: str, host: str | None, lines: int) -> str:
+        """Return the last lines that the newest attempt put out."""
+
+
+class Authority(Protocol):
+    """What people signed beforehand."""
+
+    def standing(
+        self, question: Question, record: RunRecord, inventory: Mapping[str, Any], now: datetime
+    ) -> Sequence[Answer]:
+        """Return what standing authorisations answer to ``question`` within their bounds."""
+
+
+class Estimates(Protocol):
+    """Durations that drills, restore tests and earlier runs measured."""
+
+    def duration(self, runbook: str, step: str) -> tuple[timedelta, timedelta] | None:
+        """Return P50 and P90 of the step's duration, None when it was never measured."""
 
 
 Say = Callable[[str], None]

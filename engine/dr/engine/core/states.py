@@ -78,8 +78,10 @@ TRANSITIONS: dict[tuple[StepState, StepEvent], StepState] = {
     (_S.READY, _E.CANCELLED): _S.CANCELLED,
     (_S.READY, _E.REFUSED): _S.FAILED,
     (_S.READY, _E.CONFIRMED): _S.SUCCEEDED,
+    (_S.READY, _E.RETRIED): _S.WAITING,  # refused before the intent, may be tried again
     (_S.WAITING, _E.RELEASED): _S.READY,
     (_S.WAITING, _E.HELD): _S.WAITING,
+    (_S.WAITING, _E.RETRIED): _S.WAITING,
     (_S.WAITING, _E.STARTED): _S.RUNNING,
     (_S.WAITING, _E.CONFIRMED): _S.SUCCEEDED,
     (_S.WAITING, _E.FOUND_DONE): _S.ALREADY_DONE,

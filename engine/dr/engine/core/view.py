@@ -22,6 +22,8 @@ from dr.engine.core.states import (
 
 _E, _S = StepEvent, StepState
 
+_RESTLESS = frozenset({_S.RUNNING, _S.WAITING, _S.IN_DOUBT, _S.UNDOING})
+
 
 @dataclass(slots=True)
 class UnitView:
@@ -76,6 +78,11 @@ class StepView:
         if host not in self.units:
             self.units[host] = UnitView(host)
         return self.units[host]
+
+    @property
+    def is_restless(self) -> bool:
+        """Whether something is under way, waits or is in doubt."""
+        return self.state in _RESTLESS or any(u.state in _RESTLESS for u in self.units.values())
 
     @property
     def latest(self) -> UnitView | None:
@@ -134,6 +141,8 @@ class RunView:
     abort: Mapping[str, Any] | None = None
     wishes: list[Event] = field(default_factory=list)  # op.retry and op.skip not yet obeyed
     notes: list[Event] = field(default_factory=list)
+    _restless: dict[str, StepView] = field(default_factory=dict)
+    _asked: dict[str, QuestionView] = field(default_factory=dict)
 
     def step(self, step_id: str) -> StepView:
         """Return the step's view, made when it is new."""
@@ -143,13 +152,17 @@ class RunView:
 
     def open_questions(self) -> list[QuestionView]:
         """Questions that wait for an answer, oldest first."""
-        return [q for q in self.questions.values() if q.is_open]
+        return [q for q in self._asked.values() if q.is_open]
+
+    def restless(self) -> list[StepView]:
+        """Steps with something under way, waiting or in doubt: few, however long the run."""
+        return list(self._restless.values())
 
     def in_doubt(self) -> list[tuple[StepView, UnitView]]:
         """Units of which nobody knows whether they took effect."""
         return [
             (step, unit)
-            for step in self.steps.values()
+            for step in self._restless.values()
             for unit in step.units.values()
             if unit.state is StepState.IN_DOUBT
         ]
@@ -158,7 +171,13 @@ class RunView:
         """Fold one event in; return the step it concerns, if any."""
         self.seq, self.at, self.head = event.seq, event.at, event.hash
         _APPLY[event.kind](self, event)
-        return self.steps.get(event.step) if event.step else None
+        step = self.steps.get(event.step) if event.step else None
+        if step is not None:
+            if step.is_restless:
+                self._restless[step.id] = step
+            else:
+                self._restless.pop(step.id, None)
+        return step
 
     def apply_all(self, events: Iterable[Event]) -> RunView:
         """Fold events in and return self."""
@@ -301,6 +320,8 @@ def _intent(view: RunView, event: Event) -> None:
 
 
 def _handle(view: RunView, event: Event) -> None:
+    if event.data.get("call"):  # of a probe or verify within the step, not of its effect
+        return
     _, unit = _here(view, event)
     unit.handle = event.data["handle"]
 
@@ -369,7 +390,7 @@ def _undo_finished(view: RunView, event: Event) -> None:
 
 def _question_opened(view: RunView, event: Event) -> None:
     question = Question.from_data(event.data["question"])
-    view.questions[question.id] = QuestionView(question, event.at)
+    view.questions[question.id] = view._asked[question.id] = QuestionView(question, event.at)
     step = view.step(question.step)
     step.question = question.id
     step.visit += 1
@@ -390,6 +411,7 @@ def _question_escalated(view: RunView, event: Event) -> None:
 
 def _question_closed(view: RunView, event: Event) -> None:
     asked = view.questions[str(event.data["question"])]
+    view._asked.pop(asked.question.id, None)
     asked.outcome, asked.closed = str(event.data["outcome"]), event.at
     asked.because = str(event.data.get("because", ""))
     if asked.question.kind == "gate" and asked.outcome == "approved":

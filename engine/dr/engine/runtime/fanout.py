@@ -1,0 +1,77 @@
+"""A step on many hosts: batches one after another, failures counted over the whole step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from dr.engine.core.events import Draft, Kind
+from dr.engine.core.model import Step, Strategy
+from dr.engine.core.schedule import allowed_failures, batches
+from dr.engine.core.states import ENDED, ENDED_WELL, StepState
+from dr.engine.core.view import StepView
+from dr.engine.runtime.context import RunContext
+
+_S = StepState
+
+
+@dataclass(frozen=True)
+class FanOut:
+    """Decides which hosts of a step may start, and when the step has ended."""
+
+    context: RunContext
+
+    def plan(self, step: Step, hosts: Sequence[str]) -> None:
+        """Write down the hosts and batches, once: a retry keeps them."""
+        seen = self.context.view.steps.get(step.id)
+        if seen is not None and seen.fan_out:
+            hosts = [h for h in seen.units if h is not None]
+        strategy = step.strategy or Strategy()
+        data = {"hosts": list(hosts), "batches": batches(list(hosts), strategy.batches)}
+        self.context.recorder.write(Draft(Kind.STEP_PLANNED, step.id, data=data))
+
+    def startable(self, step: Step) -> list[str]:
+        """List the hosts of the current batch that have not begun."""
+        seen = self.context.view.steps[step.id]
+        if self._failures(seen) > self._allowed(step, seen):
+            return []
+        for number, batch in enumerate(seen.batches):
+            units = [seen.units[host] for host in batch]
+            if all(u.state in ENDED for u in units):
+                continue
+            if number and self._pauses(step, seen, seen.batches[number - 1]):
+                return []
+            return [str(u.host) for u in units if u.state is _S.PENDING]
+        return []
+
+    def settle(self, step: Step) -> bool:
+        """Write the step's end when every host has ended or too many failed; return whether."""
+        seen = self.context.view.steps[step.id]
+        failures = self._failures(seen)
+        under_way = [u for u in seen.units.values() if u.state not in ENDED | {_S.PENDING}]
+        left = [u for u in seen.units.values() if u.state is _S.PENDING]
+        too_many = failures > self._allowed(step, seen)
+        if under_way or (left and not too_many):
+            return False
+        good = {str(u.host): dict(u.outputs) for u in seen.units.values() if u.state in ENDED_WELL}
+        bad = sorted(str(u.host) for u in seen.units.values() if u.state is _S.FAILED)
+        outputs = {"hosts": good, "failed": bad, "not_started": sorted(str(u.host) for u in left)}
+        data: dict[str, Any] = {"state": "failed" if too_many else "succeeded", "outputs": outputs}
+        if too_many:
+            data["because"] = f"{failures} of {len(seen.units)} hosts failed: {', '.join(bad)}"
+        self.context.recorder.write(Draft(Kind.STEP_FINISHED, step.id, data=data))
+        return True
+
+    def _failures(self, seen: StepView) -> int:
+        return sum(1 for u in seen.units.values() if u.state is _S.FAILED)
+
+    def _allowed(self, step: Step, seen: StepView) -> int:
+        return allowed_failures((step.strategy or Strategy()).max_failures, len(seen.units))
+
+    def _pauses(self, step: Step, seen: StepView, before: Sequence[str]) -> bool:
+        """Whether the pause after the batch ``before`` is not over yet."""
+        pause = (step.strategy or Strategy()).pause_between
+        ended = [e for h in before if (e := seen.units[h].ended) is not None]
+        return bool(ended) and pause > timedelta() and self.context.now() - max(ended) < pause

@@ -1,0 +1,369 @@
+"""Questions to people: gates and human tasks are opened, kept on their clock, and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from dr.engine.core.approval import envelope, plan_hash
+from dr.engine.core.canonical import digest
+from dr.engine.core.events import Draft, Kind
+from dr.engine.core.faults import passage
+from dr.engine.core.model import Effect, Step
+from dr.engine.core.questions import Answer, Option, Question, QuestionKind, Standing, tally
+from dr.engine.core.states import ENDED
+from dr.engine.core.values import Text, parse_duration, parse_utc, utc_text
+from dr.engine.core.view import QuestionView
+from dr.engine.runtime.context import RunContext
+from dr.engine.runtime.forecasts import Forecaster
+from dr.engine.runtime.nonces import nonce
+
+
+@dataclass(frozen=True)
+class Gatekeeper:
+    """Opens questions and judges the answers that the journal accepted."""
+
+    context: RunContext
+    forecaster: Forecaster
+
+    # -- opening
+
+    def open_gate(self, step: Step, because: str = "") -> None:
+        """Put the gate to its approvers, with every rung's forecast of now."""
+        said = self.context.render(dict(step.with_))
+        ladder = self.context.runbook.by_id.get(str(said.get("chooses", "")))
+        options = self.forecaster.options(ladder) if ladder else ()
+        proposed = next((o for o in options if o.proposed), None)
+        opened = self.context.now()
+        view = self.context.view.steps.get(step.id)
+        question = Question(
+            id=f"{step.id}#{(view.visit if view else 0) + 1}",
+            kind=QuestionKind.GATE,
+            step=step.id,
+            asks=_asked(Text.of(said.get("ask")) or step.title, because),
+            nonce=nonce(),
+            opened=utc_text(opened),
+            approvers=_group(said.get("approvers")),
+            quorum=int(said.get("quorum", 1)),
+            distinct_from=self._distinct(said.get("distinct_from", ["requester"])),
+            plan_hash=self._plan_hash(step, options, proposed),
+            options=options,
+            chooses=ladder.id if ladder else None,
+            decide_by=_later(opened, said.get("decide_within")),
+            expires=_later(opened, said.get("expires")) if said.get("expires") else None,
+            escalate=_escalations(said.get("on_timeout", {})),
+            on_timeout=_then(said.get("on_timeout", {})),
+            standing=said.get("standing") == "allowed",
+            max_loss_s=proposed.loss_s if proposed and proposed.loss_known else None,
+            verdicts=("approve", "reject"),
+        )
+        self._open(question)
+        if question.standing:
+            self._stand_in(question)
+
+    def open_task(self, step: Step) -> None:
+        """Give a person something to do."""
+        said = self.context.render(dict(step.with_))
+        opened = self.context.now()
+        view = self.context.view.steps.get(step.id)
+        self._open(
+            Question(
+                id=f"{step.id}#{(view.visit if view else 0) + 1}",
+                kind=QuestionKind.TASK,
+                step=step.id,
+                asks=Text.of(said.get("instructions")) or step.title,
+                nonce=nonce(),
+                opened=utc_text(opened),
+                approvers=_group(said.get("group")),
+                decide_by=_later(opened, step.deadline),
+                on_timeout="wait",
+                verdicts=("done", "failed"),
+                evidence=tuple(said.get("evidence", ())),
+                checklist=tuple(Text.of(t) for t in said.get("checklist", ())),
+            )
+        )
+
+    def ask(
+        self, kind: QuestionKind, step: Step, asks: Text, verdicts: Sequence[str], **card: Any
+    ) -> None:
+        """Ask an operator what to do about a failure or a rung, once."""
+        for asked in self.context.view.open_questions():
+            if asked.question.step == step.id and asked.question.kind is kind:
+                return
+        self._open(
+            Question(
+                id=f"{step.id}?{len(self.context.view.questions) + 1}",
+                kind=kind,
+                step=step.id,
+                asks=asks,
+                nonce=nonce(),
+                opened=utc_text(self.context.now()),
+                verdicts=tuple(verdicts),
+                card=card,
+            )
+        )
+
+    def _open(self, question: Question) -> None:
+        passage("before-question")
+        self.context.recorder.write(
+            Draft(
+                Kind.QUESTION_OPENED,
+                question.step,
+                question.host,
+                None,
+                {"question": question.to_data()},
+            )
+        )
+        passage("after-question")
+
+    def _distinct(self, names: Any) -> tuple[str, ...]:
+        found = [
+            self.context.record.requester if name == "requester" else str(name)
+            for name in (names if isinstance(names, list) else [names])
+        ]
+        return tuple(dict.fromkeys(found))
+
+    def _plan_hash(self, gate: Step, options: Sequence[Option], proposed: Option | None) -> str:
+        view = self.context.view
+        remaining = [
+            step
+            for step in (*self.context.runbook.steps, *self.context.runbook.finally_)
+            if step.id != gate.id and not _is_over(view.steps.get(step.id))
+        ]
+        covered = envelope(
+            self.context.record,
+            remaining,
+            choice=proposed.name if proposed else None,
+            fallbacks=[o.name for o in options if o.available and o is not proposed],
+            max_loss_s=proposed.loss_s if proposed and proposed.loss_known else None,
+            inventory_sha256=digest(self.context.record.inventory),
+        )
+        return plan_hash({**covered, "shown": list(options), "visit": view.step(gate.id).visit + 1})
+
+    def _stand_in(self, question: Question) -> None:
+        """Let standing authorisations answer inside their bounds."""
+        record = self.context.record
+        answers = self.context.ports.authority.standing(
+            question, record, record.inventory, self.context.now()
+        )
+        if answers:
+            self.context.recorder.write(
+                *(
+                    Draft(
+                        Kind.QUESTION_ANSWERED,
+                        question.step,
+                        None,
+                        None,
+                        {"question": question.id, "answer": answer.to_data()},
+                    )
+                    for answer in answers
+                )
+            )
+
+    # -- judging
+
+    def judge(self, asked: QuestionView) -> None:
+        """Close a gate or task when its answers decide it, and keep its clock."""
+        if asked.question.kind is QuestionKind.GATE:
+            self._judge_gate(asked)
+        elif asked.question.kind is QuestionKind.TASK:
+            self._judge_task(asked)
+
+    def _judge_gate(self, asked: QuestionView) -> None:
+        question = asked.question
+        now = self.context.now()
+        result = tally(question, asked.answers, now=now)
+        if result.standing is Standing.APPROVED:
+            self._close(
+                asked,
+                "approved",
+                "",
+                {"state": "succeeded", "outputs": _approved(question, result.counted)},
+            )
+        elif result.standing is Standing.REJECTED:
+            because = f"rejected by {result.counted[0].by}: {result.because}"
+            self._close(asked, "rejected", because, {"state": "failed", "because": because})
+        else:
+            self._keep_clock(asked, now)
+
+    def _keep_clock(self, asked: QuestionView, now: datetime) -> None:
+        """Escalate when nobody decided in time; in the end the gate fails, never opens."""
+        question = asked.question
+        if question.decide_by is None:
+            return
+        decide_by = parse_utc(question.decide_by)
+        for group, after in question.escalate:
+            due = decide_by if after <= 0 else parse_utc(question.opened) + timedelta(seconds=after)
+            if now >= due and group not in asked.escalated:
+                self.context.recorder.write(
+                    Draft(
+                        Kind.QUESTION_ESCALATED,
+                        question.step,
+                        None,
+                        None,
+                        {"question": question.id, "to": group},
+                    )
+                )
+        last = max([decide_by, *(_due(question, after) for _, after in question.escalate)])
+        if question.on_timeout == "fail" and now >= last:
+            because = "nobody decided in time; a time-out never approves"
+            self._close(asked, "timed_out", because, {"state": "failed", "because": because})
+
+    def next_moment(self, asked: QuestionView) -> datetime | None:
+        """Return when the clock of an open gate next has something to say."""
+        question = asked.question
+        if question.decide_by is None or question.kind is not QuestionKind.GATE:
+            return None
+        moments = [parse_utc(question.decide_by)]
+        moments += [_due(question, after) for _, after in question.escalate]
+        return min((m for m in moments if m > self.context.now()), default=None)
+
+    def _judge_task(self, asked: QuestionView) -> None:
+        final = [a for a in asked.answers if a.verdict in {"done", "failed"}]
+        if not final:
+            return
+        answer = final[0]
+        if answer.verdict == "done":
+            outputs = {**answer.evidence, "by": answer.by}
+            self._close(asked, "done", answer.reason, {"state": "succeeded", "outputs": outputs})
+        else:
+            because = f"{answer.by}: {answer.reason}"
+            self._close(asked, "failed", because, {"state": "failed", "because": because})
+
+    def _close(
+        self, asked: QuestionView, outcome: str, because: str, end: Mapping[str, Any]
+    ) -> None:
+        question = asked.question
+        closing = {
+            "question": question.id,
+            "outcome": outcome,
+            "because": because,
+            "answers": [a.by for a in asked.answers],
+        }
+        self.context.recorder.write(
+            Draft(Kind.QUESTION_CLOSED, question.step, question.host, None, closing),
+            Draft(Kind.STEP_FINISHED, question.step, None, None, end),
+        )
+
+    def close_only(self, asked: QuestionView, outcome: str, because: str) -> None:
+        """Close a question whose step is moved on by somebody else."""
+        closing = {"question": asked.question.id, "outcome": outcome, "because": because}
+        step, host = asked.question.step, asked.question.host
+        self.context.recorder.write(Draft(Kind.QUESTION_CLOSED, step, host, None, closing))
+
+    # -- the envelope
+
+    def gate_of(self, ladder: Step) -> Step | None:
+        """Return the gate that chooses for ``ladder``."""
+        for step in self.context.runbook.steps:
+            if step.with_.get("chooses") == ladder.id:
+                return step
+        return None
+
+    def lapsed_gate(self, step: Step) -> Step | None:
+        """Return an approved gate before ``step`` whose approval lapsed before anything acted."""
+        for need in step.needs:
+            before = self.context.runbook.by_id[need]
+            asked = self.approved(before)
+            if asked is None or asked.closed is None:
+                continue
+            until = self.context.view.steps[before.id].outputs.get("expires")
+            if until and parse_utc(str(until)) <= self.context.now() and not self._acted(asked):
+                return before
+        return None
+
+    def _acted(self, asked: QuestionView) -> bool:
+        for seen in self.context.view.steps.values():
+            step = self.context.runbook.by_id.get(seen.id)
+            if step is None or step.effect is Effect.READ or not asked.closed:
+                continue
+            if any(
+                u.intent and u.started and u.started >= asked.closed for u in seen.units.values()
+            ):
+                return True
+        return False
+
+    def approved(self, gate: Step) -> QuestionView | None:
+        """Return the newest approved question of a gate."""
+        found = [
+            q
+            for q in self.context.view.questions.values()
+            if q.question.step == gate.id and q.outcome == "approved"
+        ]
+        return found[-1] if found else None
+
+    def covers(self, gate: Step, rung: str) -> bool:
+        """Whether the approval of ``gate`` covers ``rung``: chosen, or within the loss accepted."""
+        asked = self.approved(gate)
+        if asked is None:
+            return False
+        outputs = self.context.view.steps[gate.id].outputs
+        if outputs.get("choice") == rung:
+            return True
+        accepted = outputs.get("max_loss_s")
+        option = next((o for o in asked.question.options if o.name == rung), None)
+        if option is None or not option.available or not option.loss_known or accepted is None:
+            return False
+        return (option.loss_s or 0.0) <= float(accepted)
+
+
+def _approved(question: Question, counted: Sequence[Answer]) -> dict[str, Any]:
+    first = counted[0]
+    proposed = next((o.name for o in question.options if o.proposed), None)
+    losses = [a.max_loss_s for a in counted if a.max_loss_s is not None]
+    expiries = [a.expires for a in counted if a.expires]
+    return {
+        "choice": first.choice or proposed,
+        "max_loss_s": min(losses) if losses else question.max_loss_s,
+        "approved_by": [a.by for a in counted],
+        "means": [a.means for a in counted],
+        "reasons": [a.reason for a in counted],
+        "expires": min(expiries) if expiries else question.expires,
+    }
+
+
+def _is_over(step: Any) -> bool:
+    return step is not None and step.state in ENDED
+
+
+def _group(value: Any) -> str:
+    return str(value.get("group", "")) if isinstance(value, Mapping) else str(value or "")
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return parse_duration(str(value)).total_seconds()
+
+
+def _later(start: datetime, length: Any) -> str | None:
+    if length is None:
+        return None
+    return utc_text(start + timedelta(seconds=_seconds(length)))
+
+
+def _due(question: Question, after: float) -> datetime:
+    return parse_utc(question.opened) + timedelta(seconds=after)
+
+
+def _escalations(on_timeout: Any) -> tuple[tuple[str, float], ...]:
+    if not isinstance(on_timeout, Mapping):
+        return ()
+    return tuple(
+        (str(item["group"]), _seconds(item.get("after", "0s")))
+        for item in on_timeout.get("escalate", ())
+    )
+
+
+def _then(on_timeout: Any) -> str:
+    return str(on_timeout.get("then", "fail")) if isinstance(on_timeout, Mapping) else "fail"
+
+
+def _asked(ask: Text, because: str) -> Text:
+    if not because:
+        return ask
+    return Text(
+        en=f"{ask.say('en')} (asked again: {because})", zh=f"{ask.say('zh')}（再次请示：{because}）"
+    )

@@ -1,0 +1,122 @@
+"""The one way into the journal for the engine: write, then fold, under one lock."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from queue import SimpleQueue
+from typing import Any
+
+from dr.engine.core.canonical import plain
+from dr.engine.core.errors import DrError
+from dr.engine.core.events import Draft, Event
+from dr.engine.core.faults import passage
+from dr.engine.core.ports import Journal, Lease, Secrets
+from dr.engine.core.view import RunView
+
+
+class StoppedError(DrError):
+    """The engine writes no more: its lease or its journal is gone."""
+
+
+class Recorder:
+    """Appends events with the engine's lease and folds them into the view.
+
+    Whatever changes the view wakes the main loop through ``touched``.  After the first failed
+    append nothing is written and, because every act comes after its intent, nothing acts.
+    """
+
+    def __init__(self, journal: Journal, lease: Lease, view: RunView, secrets: Secrets) -> None:
+        self._journal = journal
+        self._lease = lease
+        self._secrets = secrets
+        self.view = view
+        self.lock = threading.RLock()
+        self.touched: SimpleQueue[str | None] = SimpleQueue()
+        self.broken: DrError | None = None
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that every command to a host must present."""
+        return self._lease.epoch
+
+    @property
+    def run(self) -> str:
+        """The run's id."""
+        return self._lease.run
+
+    def write(self, *drafts: Draft) -> list[Event]:
+        """Append events in one transaction and fold them in.
+
+        Raises:
+            StoppedError: this engine may write no more.
+        """
+        masked = [self._masked(draft) for draft in drafts]
+        with self.lock:
+            if self.broken is not None:
+                raise StoppedError(self.broken.message, hint=self.broken.hint)
+            passage("before-append")
+            try:
+                events = self._journal.append(self._lease.run, masked, lease=self._lease)
+            except DrError as error:
+                self.stop(error)
+                raise StoppedError(error.message, hint=error.hint) from error
+            self._fold(events)
+        passage("after-append")
+        return events
+
+    def poll(self) -> None:
+        """Fold in what other processes wrote: answers and operators' wishes."""
+        with self.lock:
+            for event in self._journal.events(self._lease.run, after=self.view.seq):
+                self._apply(event)
+
+    def renew(self) -> None:
+        """Keep the lease; losing it stops the engine."""
+        try:
+            self._journal.renew(self._lease)
+        except DrError as error:
+            self.stop(error)
+
+    def release(self) -> None:
+        """Give the run back."""
+        self._journal.release(self._lease)
+
+    def stop(self, error: DrError) -> None:
+        """Write no more, because of ``error``."""
+        self.broken = self.broken or error
+        self.touched.put(None)
+
+    def wake(self) -> None:
+        """Let the main loop look around."""
+        self.touched.put(None)
+
+    def _fold(self, events: Iterable[Event]) -> None:
+        events = list(events)
+        if events and events[0].seq != self.view.seq + 1:
+            events = self._journal.events(self._lease.run, after=self.view.seq)
+        for event in events:
+            self._apply(event)
+
+    def _apply(self, event: Event) -> None:
+        self.view.apply(event)
+        self.touched.put(event.step)
+
+    def _masked(self, draft: Draft) -> Draft:
+        return Draft(draft.kind, draft.step, draft.host, draft.attempt, self._mask(draft.data))
+
+    def _mask(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        masked: dict[str, Any] = _walk(plain(data), self._secrets)
+        return masked
+
+
+def _walk(value: Any, secrets: Secrets) -> Any:
+    match value:
+        case str():
+            return secrets.redact(value)
+        case dict():
+            return {key: _walk(item, secrets) for key, item in value.items()}
+        case list():
+            return [_walk(item, secrets) for item in value]
+        case _:
+            return value

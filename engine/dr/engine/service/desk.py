@@ -1,0 +1,335 @@
+"""The desk: every use case, for the command line and the web alike."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dr.engine.core.errors import (
+    DrError,
+    ExitCode,
+    PlanChangedError,
+    Problem,
+    UserError,
+)
+from dr.engine.core.events import Event, Kind
+from dr.engine.core.model import Runbook
+from dr.engine.core.ports import RunRecord
+from dr.engine.core.states import StepState
+from dr.engine.core.view import RunView, fold
+from dr.engine.journal.sql import SqlJournal
+from dr.engine.journal.verdict import Verdict
+from dr.engine.loader.expressions import Grammar
+from dr.engine.service.approvals import Approvals
+from dr.engine.service.catalog import RunbookEntry, entries, load_runbook
+from dr.engine.service.engine_process import carry_out, operator_event
+from dr.engine.service.logs import FileLogs
+from dr.engine.service.measured import MeasuredDurations
+from dr.engine.service.plans import Plan, Planning, plan_digest
+from dr.engine.service.progress import Progress, progress_of
+from dr.engine.service.starting import (
+    check_inputs,
+    created_draft,
+    holder_lives,
+    record_of,
+    spawn_engine,
+)
+from dr.engine.service.vault import Vault
+from dr.engine.service.wiring import (
+    SystemClock,
+    logs_folder,
+    offline_actions,
+    wire,
+    with_paths,
+)
+from dr.inventory.checks import check
+from dr.inventory.reading import read_inventory
+from dr.inventory.snapshot import snapshot
+from dr.inventory.workspace import (
+    VARIABLE,
+    Environment,
+    Workspace,
+    find_workspace,
+    read_workspace,
+)
+
+DATABASE_VARIABLE = "DR_DATABASE_URL"
+_POLL_S = 0.2
+
+
+def open_desk(directory: Path | None = None, environment: str | None = None) -> Desk:
+    """Return the desk of the workspace at ``directory`` or found from where one stands.
+
+    Raises:
+        UserError: there is no workspace, or no such environment.
+    """
+    found = find_workspace(Path.cwd(), directory, os.environ.get(VARIABLE))
+    if found is None:
+        from dr.engine.service.glance import find_workplace
+
+        place = find_workplace(None)
+        found = place.directory if place is not None else None
+    if found is None:
+        raise UserError(
+            "there is no workspace here: no dr.yaml in this folder or above",
+            hint="Type 'dr init DIR' to make one, or name one with --workspace DIR.",
+            code="no_workspace",
+        )
+    workspace = read_workspace(found)
+    return Desk(workspace, workspace.environment(environment))
+
+
+class Desk:
+    """Use cases bound to one workspace and environment.  Opens the journal on first use."""
+
+    def __init__(self, workspace: Workspace, environment: Environment) -> None:
+        self.workspace = workspace
+        self.environment = environment
+
+    @cached_property
+    def journal(self) -> SqlJournal:
+        """The journal: ``$DR_DATABASE_URL``, else a SQLite file in the state folder."""
+        url = os.environ.get(DATABASE_VARIABLE)
+        if not url:
+            self.workspace.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+            url = f"sqlite:///{self.workspace.state / 'journal.sqlite3'}"
+        return SqlJournal(url).open()
+
+    @cached_property
+    def inventory(self) -> dict[str, Any]:
+        """The inventory of the environment as a run would keep it now."""
+        return snapshot(self.workspace, self.environment.name)
+
+    @cached_property
+    def approvals(self) -> Approvals:
+        """Decisions of people."""
+        return Approvals(
+            self.journal,
+            SystemClock(),
+            workspace=self.workspace.directory,
+            state=self.workspace.state,
+            standing=self.environment.inventory / "standing",
+            today=lambda: snapshot(self.workspace, self.environment.name),
+        )
+
+    # -- runbooks
+
+    def runbooks(self) -> list[RunbookEntry]:
+        """List the runbooks that can be run by name."""
+        return entries(self.workspace, offline_actions())
+
+    def load(self, name: str) -> Runbook:
+        """Load a runbook by name or path."""
+        return load_runbook(self.workspace, name, offline_actions())
+
+    # -- plans and runs
+
+    def plan(self, name: str, inputs: Mapping[str, str], *, probe: bool = False) -> Plan:
+        """Say what a runbook would do now; with ``probe`` by looking, never by acting."""
+        runbook = self.load(name)
+        inventory = with_paths(self.workspace, self.inventory)
+        record = self._record(runbook, inputs, inventory, "real", "nobody")
+        wiring = wire(
+            self.workspace, self.journal, inventory, self.environment.name, read_only=True
+        )
+        try:
+            planning = Planning(wiring.ports, runbook, record, probe=probe)
+            return planning.plan(self.inventory, self.environment.name)
+        finally:
+            wiring.close()
+
+    def _record(
+        self,
+        runbook: Runbook,
+        inputs: Mapping[str, Any],
+        inventory: Mapping[str, Any],
+        mode: str,
+        requester: str,
+    ) -> RunRecord:
+        values = check_inputs(runbook, inputs, inventory)
+        return record_of(
+            runbook,
+            values,
+            inventory,
+            Grammar(),
+            environment=self.environment.name,
+            mode=mode,
+            requester=requester,
+        )
+
+    def start(
+        self,
+        name: str,
+        inputs: Mapping[str, str],
+        requester: str,
+        mode: str = "real",
+        plan_file: Path | None = None,
+    ) -> RunRecord:
+        """Write a new run down, take its locks and start its engine.
+
+        Raises:
+            HeldError: another run holds a lock, for example on the same service.
+            PlanChangedError: the plan in ``plan_file`` is not what would be carried out now.
+        """
+        runbook = self.load(name)
+        record = self._record(runbook, inputs, self.inventory, mode, requester)
+        plan_hash = plan_digest(runbook, record.inputs, self.inventory)
+        if plan_file is not None:
+            _same_plan(plan_file, plan_hash)
+        draft = created_draft(runbook, record, str(self.environment.kind), plan_hash)
+        self.journal.create(record, [draft])
+        spawn_engine(self.workspace, record.id)
+        return record
+
+    def resume(self, run: str) -> RunRecord:
+        """Start an engine for a run that is not over and has none."""
+        record = self.journal.run(run)
+        view = self.view(record.id)
+        if view.state.ended:
+            raise UserError(
+                f"run {record.id} is over: {view.state}",
+                hint=f"Look at it with: dr show {record.id}",
+            )
+        spawn_engine(self.workspace, record.id)
+        return record
+
+    def run_engine(self, run: str) -> ExitCode:
+        """Carry the run out in this process."""
+        return carry_out(self.workspace, self.journal, self.journal.run(run))
+
+    def unfinished(self) -> list[RunRecord]:
+        """List runs that are not over, newest first."""
+        return self.journal.runs(unfinished=True)
+
+    def runs(self) -> list[RunRecord]:
+        """List all runs, newest first."""
+        return self.journal.runs()
+
+    def record(self, run: str) -> RunRecord:
+        """Return a run by id, unique part of it, or ``last``."""
+        return self.journal.run(run)
+
+    def view(self, run: str) -> RunView:
+        """Return how a run stands."""
+        record = self.journal.run(run)
+        return fold(record.id, self.journal.events(record.id))
+
+    def engine_alive(self, run: str) -> bool:
+        """Whether an engine has the run now; one on another machine counts as living."""
+        holder = self.view(run).holder
+        return bool(holder) and holder_lives(holder) is not False
+
+    def follow(self, run: str, after: int = 0, poll_s: float = _POLL_S) -> Iterator[list[Event]]:
+        """Yield what is new, an empty list when nothing is, until the run is over."""
+        record = self.journal.run(run)
+        while True:
+            batch = self.journal.events(record.id, after=after)
+            if batch:
+                after = batch[-1].seq
+            yield batch
+            if any(event.kind is Kind.RUN_ENDED for event in batch):
+                return
+            if not batch:
+                time.sleep(poll_s)
+
+    def output(self, run: str, step: str, host: str | None = None, tail: int = 50) -> str:
+        """Return the last lines that a step put out."""
+        logs = FileLogs(logs_folder(self.workspace), Vault(self.workspace.directory))
+        return logs.tail(self.journal.run(run).id, step, host, tail)
+
+    def progress(self, run: str) -> Progress:
+        """Return what is left of the time, who is awaited, and what to type next."""
+        record = self.journal.run(run)
+        estimates = MeasuredDurations(self.journal, record.environment)
+        return progress_of(record, self.view(record.id), estimates, datetime.now(UTC))
+
+    # -- operators
+
+    def pause(self, run: str, by: str) -> None:
+        """Start nothing further; what is under way goes on."""
+        self._wish(run, Kind.OP_PAUSE, None, by, "")
+
+    def continue_(self, run: str, by: str) -> None:
+        """Go on after a pause."""
+        self._wish(run, Kind.OP_CONTINUE, None, by, "")
+
+    def abort(self, run: str, by: str, because: str) -> None:
+        """End the run: nothing further starts, ``finally`` still runs."""
+        self._wish(run, Kind.OP_ABORT, None, by, because)
+
+    def retry(self, run: str, step: str, by: str, because: str) -> None:
+        """Try a failed step again."""
+        self._needs_state(run, step, {StepState.FAILED})
+        self._wish(run, Kind.OP_RETRY, step, by, because)
+
+    def skip(self, run: str, step: str, by: str, because: str) -> None:
+        """Go on without a step that failed or has not begun."""
+        self._needs_state(run, step, {StepState.FAILED, StepState.PENDING})
+        self._wish(run, Kind.OP_SKIP, step, by, because)
+
+    def note(self, run: str, by: str, text: str) -> None:
+        """Write a remark into the journal."""
+        record = self.journal.run(run)
+        draft = operator_event(Kind.OP_NOTE, None, by, "")
+        data = {"by": by, "text": text}
+        self.journal.append(record.id, [type(draft)(Kind.OP_NOTE, data=data)])
+
+    def _wish(self, run: str, kind: Kind, step: str | None, by: str, because: str) -> None:
+        record = self.journal.run(run)
+        if self.view(record.id).state.ended:
+            raise UserError(
+                f"run {record.id} is over; nothing of it can be changed",
+                hint=f"Look at it with: dr show {record.id}",
+            )
+        self.journal.append(record.id, [operator_event(kind, step, by, because)])
+
+    def _needs_state(self, run: str, step: str, allowed: set[StepState]) -> None:
+        record, view = self.journal.run(run), self.view(run)
+        known = {str(s["id"]): s for s in view.created.get("outline", [])}
+        if step not in known:
+            raise UserError(
+                f"run {record.id} has no step '{step}'", hint=f"Known: {', '.join(known)}."
+            )
+        seen = view.steps.get(step)
+        state = seen.state if seen else StepState.PENDING
+        if state not in allowed:
+            raise UserError(
+                f"step '{step}' is {state}",
+                hint=f"This is for steps that are {' or '.join(sorted(allowed))}; "
+                f"look at the run with: dr status {record.id}",
+            )
+        if known[step].get("uses") == "gate.approve" and StepState.PENDING in allowed:
+            raise UserError(
+                f"step '{step}' is a gate and can not be skipped",
+                hint=f"Its approvers decide with: dr approve {record.id} {step} --reason '…'",
+            )
+
+    # -- evidence
+
+    def verify(self, run: str) -> Verdict:
+        """Check the hash chain of a run."""
+        return self.journal.verify(self.journal.run(run).id)
+
+    def check_inventory(self) -> list[Problem]:
+        """Return every problem of the environment's inventory files."""
+        return check(read_inventory(self.workspace, self.environment.name), date.today())  # noqa: DTZ011 - a local day
+
+
+def _same_plan(path: Path, plan_hash: str) -> None:
+    try:
+        reviewed = json.loads(path.read_text(encoding="utf-8")).get("hash")
+    except (OSError, ValueError, AttributeError) as error:
+        raise DrError(
+            f"{path} is no plan: {error}", hint="Write one with: dr plan -o FILE"
+        ) from None
+    if reviewed != plan_hash:
+        raise PlanChangedError(
+            f"the plan in {path} is not what would be carried out now",
+            hint="Look at the new plan with 'dr plan', then have that one reviewed.",
+        )

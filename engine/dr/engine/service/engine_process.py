@@ -1,0 +1,100 @@
+"""The engine process of one run: take the lease, carry out, end with the run's exit code."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import FrameType
+
+from dr.engine.core.errors import DrError, ExitCode, HeldError
+from dr.engine.core.events import Draft, Kind
+from dr.engine.core.faults import passage
+from dr.engine.core.ports import Journal, RunRecord
+from dr.engine.core.view import fold
+from dr.engine.loader.loading import load
+from dr.engine.runtime.context import RunContext
+from dr.engine.runtime.executor import Executor
+from dr.engine.runtime.recorder import Recorder, StoppedError
+from dr.engine.service.starting import holder
+from dr.engine.service.wiring import wire, with_paths
+from dr.inventory.workspace import Workspace
+
+log = logging.getLogger("dr.engine")
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line; it repeats journal rows and never replaces them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("paramiko").setLevel(logging.ERROR)
+
+
+def carry_out(workspace: Workspace, journal: Journal, record: RunRecord) -> ExitCode:
+    """Carry a run on in this process until it has ended or must stop.
+
+    Raises:
+        HeldError: another engine holds the run.
+    """
+    _log_to_stderr()
+    lease = journal.acquire(record.id, holder())
+    passage("lease-taken")
+    log.info("run %s: epoch %s", record.id, lease.epoch)
+    inventory = with_paths(workspace, record.inventory)
+    wiring = wire(workspace, journal, inventory, record.environment)
+    view = fold(record.id, journal.events(record.id))
+    recorder = Recorder(journal, lease, view, wiring.ports.secrets)
+    runbook = load(record.source, actions=wiring.actions, file=record.file)
+    context = RunContext(wiring.ports, _with_inventory(record, inventory), runbook, recorder)
+    executor = Executor(context)
+    _obey_signals(recorder)
+    try:
+        state = executor.run()
+        log.info("run %s: %s", record.id, state)
+        return executor.exit_code()
+    except StoppedError as error:
+        log.exception("run %s: stopped", record.id)
+        return ExitCode.HELD if isinstance(recorder.broken, HeldError) else error.exit_code
+    finally:
+        recorder.release()
+        wiring.close()
+
+
+def _with_inventory(record: RunRecord, inventory: dict[str, object]) -> RunRecord:
+    return replace(record, inventory=inventory)
+
+
+def _obey_signals(recorder: Recorder) -> None:
+    """On SIGTERM stop writing at once: what is under way is found again by ``dr resume``."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        recorder.stop(DrError("the engine was told to stop", hint="Type 'dr resume' to go on."))
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def operator_event(kind: Kind, step: str | None, by: str, because: str) -> Draft:
+    """Return what an operator wants, for the engine to obey."""
+    return Draft(kind, step, data={"by": by, "because": because})

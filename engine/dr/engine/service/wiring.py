@@ -1,0 +1,120 @@
+"""The one place that puts the real parts together for a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from dr.engine.actions.hosts import Connections
+from dr.engine.actions.postgres.observatory import Roles
+from dr.engine.actions.registry import ActionRegistry
+from dr.engine.actions.standard import standard_actions
+from dr.engine.actions.transport.ssh import SshConnections
+from dr.engine.core.ports import Journal
+from dr.engine.loader.expressions import Grammar
+from dr.engine.runtime.context import Ports
+from dr.engine.service.logs import FileLogs
+from dr.engine.service.measured import MeasuredDurations
+from dr.engine.service.standing import StandingAuthority
+from dr.engine.service.vault import Vault
+from dr.inventory.snapshot import snapshot
+from dr.inventory.workspace import Workspace
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """Return the moment in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        return monotonic()
+
+
+class Unreachable:
+    """Connections for commands that look at no host: any use is a mistake in dr."""
+
+    def observer(self, host: str) -> Any:
+        """Refuse."""
+        raise AssertionError(f"this command was not to look at {host}")
+
+    def actor(self, host: str) -> Any:
+        """Refuse."""
+        raise AssertionError(f"this command was not to act on {host}")
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """The parts for one run or one look, to be closed after use."""
+
+    ports: Ports
+    connections: Connections
+    actions: ActionRegistry
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.connections.close()
+
+
+def wire(
+    workspace: Workspace,
+    journal: Journal,
+    inventory: Mapping[str, Any],
+    environment: str,
+    *,
+    read_only: bool = False,
+) -> Wiring:
+    """Put the real parts together.
+
+    Args:
+        inventory: the snapshot that the run keeps, with ``paths`` filled in.
+        read_only: hand out connections that are unable to act, for dry runs.
+    """
+    vault = Vault(workspace.directory)
+    connections = SshConnections(inventory, workspace.directory, read_only=read_only)
+    actions = standard_actions(connections)
+    return Wiring(
+        ports=Ports(
+            journal=journal,
+            actions=actions,
+            expressions=Grammar(),
+            clock=SystemClock(),
+            secrets=vault,
+            logs=FileLogs(logs_folder(workspace), vault),
+            observatory=Roles(connections, inventory, SystemClock()),
+            authority=StandingAuthority(lambda: snapshot(workspace, environment)),
+            estimates=MeasuredDurations(journal, environment),
+        ),
+        connections=connections,
+        actions=actions,
+    )
+
+
+def offline_actions() -> ActionRegistry:
+    """Return every action for checking runbooks; none of them can reach anything."""
+    return standard_actions(Unreachable())
+
+
+def logs_folder(workspace: Workspace) -> Path:
+    """Return where the output of attempts is kept."""
+    return workspace.state / "logs"
+
+
+def with_paths(workspace: Workspace, snapshot: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the snapshot with the places on this machine that actions may use."""
+    paths = {
+        "workspace": str(workspace.directory),
+        "state": str(workspace.state),
+        "reports": str(workspace.state / "reports"),
+        "playbooks": str(workspace.directory / "playbooks"),
+    }
+    return {**snapshot, "paths": paths}
