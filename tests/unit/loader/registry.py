@@ -149,6 +149,7 @@ PROMISES = Promises(
             _E.ONCE,
             _E.IRREVERSIBLE,
             attaches=True,
+            verifies=False,
             needs_host=True,
             outputs={"exit_code": "integer", "stdout": "string"},
             input_schema=_schema(**_FREE),

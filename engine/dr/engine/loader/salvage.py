@@ -13,6 +13,7 @@ from dr.engine.loader.fileformat import RunbookFile
 from dr.inventory.strictyaml.document import Document, Path
 
 _ROUNDS: Final = 4
+_UNNAMED: Final = "unreadable_"
 _STEP_LISTS: Final = frozenset({"steps", "finally"})
 
 
@@ -28,7 +29,11 @@ class Salvaged:
         """Tell whether a problem may only come from what was taken out."""
         if any(problem.path[: len(path)] == path for path in self.removed):
             return True
-        if "unreadable_" in problem.message:
+        # a name that is not known may be that of a step whose id could not be read
+        if _UNNAMED in problem.message + problem.hint:
+            return True
+        order_lost = any("needs" in path for path in self.removed)
+        if order_lost and "may not have ended" in problem.message:
             return True
         return any(f"'{name}'" in problem.message for name in self.names)
 
@@ -94,7 +99,10 @@ def _whole_step(trail: list[tuple[Any, Path]], path: Path, step: Any, names: set
     """Put a step that does nothing in place of one that can not be read."""
     id_ = step.get("id") if isinstance(step, dict) else None
     siblings = trail[len(path) - 1][0]
-    stand_in = {"id": id_ if isinstance(id_, str) else _unnamed(path), "uses": "", "needs": []}
+    stand_in: dict[str, Any] = {"id": id_ if isinstance(id_, str) else _unnamed(path), "uses": ""}
+    needs = step.get("needs") if isinstance(step, dict) else None
+    if isinstance(needs, list) and all(isinstance(need, str) for need in needs):
+        stand_in["needs"] = needs
     siblings[int(path[-1])] = stand_in
     if id_ is not None:
         names.add(str(id_))
@@ -108,4 +116,4 @@ def _stand_in(holder: Any, key: str, path: Path) -> Path:
 
 
 def _unnamed(path: Path) -> str:
-    return "unreadable_" + "_".join(str(part) for part in path)
+    return _UNNAMED + "_".join(str(part) for part in path)
