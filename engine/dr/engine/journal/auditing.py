@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dr.engine.core.errors import JournalError
+from dr.engine.core.errors import JournalBusyError, JournalError
 from dr.engine.journal import refusals
 from dr.engine.journal.database import Audit, first
 from dr.engine.journal.records import fingerprint
@@ -16,11 +16,14 @@ def audited(audit: Audit, sql: Statements, run: str) -> Verdict:
 
     Raises:
         UserError: there is no such run.
+        JournalBusyError: it cannot be read for the moment.
     """
     walk = Walk(run)
     damage = audit.damage()
     try:
         found = _verdict(audit, sql, walk)
+    except JournalBusyError:
+        raise
     except JournalError as error:
         damage = damage or error.message
         found = None
@@ -32,10 +35,9 @@ def audited(audit: Audit, sql: Statements, run: str) -> Verdict:
 def _verdict(audit: Audit, sql: Statements, walk: Walk) -> Verdict:
     here = {"run": walk.run}
     head = first(audit.rows(sql.head, here))
-    events = audit.rows(sql.events, {**here, "after": -(2**62)})
-    if head is None and first(events) is None:
+    if head is None and first(audit.rows(sql.all_events, here)) is None:
         raise refusals.no_run(walk.run)
-    bad = walk.along(audit.rows(sql.events, {**here, "after": -(2**62)}))
+    bad = walk.along(audit.rows(sql.all_events, here))
     if bad is not None:
         return bad
     if head is None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dr.engine.core.ports import Lease
-from dr.engine.journal.statements import Statements
+
+if TYPE_CHECKING:  # ``quick`` reads rows without SQLAlchemy
+    from dr.engine.journal.statements import Statement, Statements
 
 Params = Mapping[str, Any]
 Row = tuple[Any, ...]
@@ -16,13 +18,13 @@ Row = tuple[Any, ...]
 class Transaction(Protocol):
     """An open transaction that may write; it ends with the block that opened it."""
 
-    def rows(self, sql: str, params: Params) -> list[Row]:
+    def rows(self, statement: Statement, params: Params) -> list[Row]:
         """Return what a query finds."""
 
-    def change(self, sql: str, params: Params) -> int:
+    def change(self, statement: Statement, params: Params) -> int:
         """Carry out a statement and return how many rows it touched."""
 
-    def add(self, sql: str, params: Sequence[Params]) -> None:
+    def add(self, statement: Statement, params: Sequence[Params]) -> None:
         """Carry out an insert for each of ``params``."""
 
     def expect(self, run: str, seq: int, row_hash: str) -> None:
@@ -50,7 +52,7 @@ class Database(Protocol):
         Any exception out of the block, PowerCut among them, rolls back.
         """
 
-    def read(self, sql: str, params: Params) -> list[Row]:
+    def read(self, statement: Statement, params: Params) -> list[Row]:
         """Return what a query finds; a busy database is asked again for a while."""
 
     def audit(self) -> AbstractContextManager[Audit]:
@@ -87,7 +89,7 @@ class Audit(Protocol):
     def damage(self) -> str:
         """Say what the database itself finds wrong with its files; empty when nothing."""
 
-    def rows(self, sql: str, params: Params) -> Iterator[Row]:
+    def rows(self, statement: Statement, params: Params) -> Iterator[Row]:
         """Yield what a query finds, one by one."""
 
 

@@ -19,7 +19,7 @@ from dr.engine.core.ports import Lease
 from dr.engine.journal import refusals, schema
 from dr.engine.journal.database import Audit, Params, Row, Transaction, first
 from dr.engine.journal.postgres_errors import commit_unknown, journal_error
-from dr.engine.journal.statements import Statements, statements
+from dr.engine.journal.statements import Statement, Statements, by_name, statements
 
 LEASE_S = 15.0
 """How long a lease lasts without being renewed; engines renew every third of it."""
@@ -32,20 +32,22 @@ SELECT set_config('synchronous_commit', 'on', false)
 WHERE current_setting('synchronous_commit') IN ('off', 'local')
 """
 _ONE_MIGRATES = "SELECT pg_advisory_xact_lock(hashtext('dr journal schema'))"
-_LIVING = "SELECT holder FROM worker WHERE run = %(run)s AND expires_at > clock_timestamp()"
-_ENTER = """
+_LIVING = by_name(
+    "SELECT holder FROM worker WHERE run = %(run)s AND expires_at > clock_timestamp()"
+)
+_ENTER = by_name("""
 INSERT INTO worker (run, holder, epoch, renewed_at, expires_at)
 VALUES (%(run)s, %(holder)s, %(epoch)s, clock_timestamp(),
         clock_timestamp() + make_interval(secs => %(lease_s)s))
 ON CONFLICT (run) DO UPDATE SET
   holder = excluded.holder, epoch = excluded.epoch,
   renewed_at = excluded.renewed_at, expires_at = excluded.expires_at
-"""
-_RENEW = """
+""")
+_RENEW = by_name("""
 UPDATE worker SET renewed_at = clock_timestamp(),
                   expires_at = clock_timestamp() + make_interval(secs => %(lease_s)s)
 WHERE run = %(run)s AND epoch = %(epoch)s
-"""
+""")
 
 
 @cache
@@ -65,15 +67,15 @@ class _Transaction:
         self._wire = wire
         self.expected: tuple[str, int, str] | None = None
 
-    def rows(self, sql: str, params: Params) -> list[Row]:
-        return self._wire.execute(sql.encode(), params).fetchall()
+    def rows(self, statement: Statement, params: Params) -> list[Row]:
+        return self._wire.execute(statement.sql.encode(), params).fetchall()
 
-    def change(self, sql: str, params: Params) -> int:
-        return self._wire.execute(sql.encode(), params).rowcount
+    def change(self, statement: Statement, params: Params) -> int:
+        return self._wire.execute(statement.sql.encode(), params).rowcount
 
-    def add(self, sql: str, params: Sequence[Params]) -> None:
+    def add(self, statement: Statement, params: Sequence[Params]) -> None:
         with self._wire.cursor() as cursor:
-            cursor.executemany(sql.encode(), params)
+            cursor.executemany(statement.sql.encode(), params)
 
     def expect(self, run: str, seq: int, row_hash: str) -> None:
         self.expected = (run, seq, row_hash)
@@ -90,8 +92,8 @@ class _Audit:
         """PostgreSQL tells when a damaged page is read."""
         return ""
 
-    def rows(self, sql: str, params: Params) -> Iterator[Row]:
-        lockless = sql.removesuffix(" FOR UPDATE")
+    def rows(self, statement: Statement, params: Params) -> Iterator[Row]:
+        lockless = statement.sql.removesuffix(" FOR UPDATE")
         try:
             yield from self._wire.execute(lockless.encode(), params)
         except psycopg.Error as error:
@@ -119,14 +121,15 @@ class PostgresDatabase:
 
     def open(self) -> None:
         """Connect, and bring a new database to the newest schema."""
-        with self._writing, self._reading, self._said():
-            if self._writer is None or self._writer.closed:
-                self._writer = self._connect()
-            if self._reader is None or self._reader.closed:
-                self._reader = self._connect(autocommit=True)
-            if not self._checked:
-                self._migrate_if_needed(self._reader)
-                self._checked = True
+        with self._writing, self._reading:
+            if self._is_open():
+                return
+            try:
+                with self._said():
+                    self._open()
+            except BaseException:
+                self.close()
+                raise
 
     def close(self) -> None:
         """Let go of the connections; leases lapse by themselves."""
@@ -153,14 +156,14 @@ class PostgresDatabase:
                 raise
             self._commit(wire, tx)
 
-    def read(self, sql: str, params: Params) -> list[Row]:
+    def read(self, statement: Statement, params: Params) -> list[Row]:
         """Return what a query finds; a broken connection is made anew."""
         try:
-            return self._read(sql, params)
+            return self._read(statement, params)
         except JournalBusyError:
             from dr.engine.journal.patience import patiently
 
-            return patiently(lambda: self._read(sql, params))
+            return patiently(lambda: self._read(statement, params))
 
     @contextmanager
     def audit(self) -> Iterator[Audit]:
@@ -198,12 +201,26 @@ class PostgresDatabase:
             if newest != lease.epoch or not tx.change(_RENEW, values):
                 raise refusals.lease_lost(lease.run, lease.epoch, newest)
 
-    def _read(self, sql: str, params: Params) -> list[Row]:
+    def _is_open(self) -> bool:
+        return not any(wire is None or wire.closed for wire in (self._writer, self._reader))
+
+    def _open(self) -> None:
+        if self._writer is None or self._writer.closed:
+            self._writer = self._connect()
+        if self._reader is None or self._reader.closed:
+            self._reader = self._connect(autocommit=True)
+        if not self._checked:
+            self._migrate_if_needed(self._reader)
+            self._checked = True
+
+    def _read(self, statement: Statement, params: Params) -> list[Row]:
         with self._reading, self._said():
             if self._reader is None or self._reader.closed:
                 self.open()
             assert self._reader is not None  # noqa: S101 - open() connected
-            return self._reader.execute(sql.removesuffix(" FOR UPDATE").encode(), params).fetchall()
+            return self._reader.execute(
+                statement.sql.removesuffix(" FOR UPDATE").encode(), params
+            ).fetchall()
 
     def _commit(self, wire: Wire, tx: _Transaction) -> None:
         try:
@@ -221,7 +238,7 @@ class PostgresDatabase:
             raise commit_unknown(self.name)
         run, seq, row_hash = tx.expected
         try:
-            found = self._read(self.statements.last_event, {"run": run, "seq": seq})
+            found = self.read(self.statements.last_event, {"run": run, "seq": seq})
         except JournalBusyError as error:
             raise commit_unknown(self.name) from error
         return [row[0] for row in found] == [row_hash]
@@ -265,7 +282,7 @@ class PostgresDatabase:
         tables = [str(row[0]) for row in wire.execute(_TABLES)]
         version = None
         if "alembic_version" in tables:
-            found = wire.execute(self.statements.version.encode()).fetchone()
+            found = wire.execute(self.statements.version.sql.encode()).fetchone()
             version = found[0] if found else None
         ours = [name for name in tables if name in self.statements.tables]
         return schema.is_current(version, ours if version is None else (), self.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,6 +30,18 @@ from dr.engine.journal.sealing import Head, moment, seal
 from dr.engine.journal.verdict import Verdict, Walk
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where a run stood after its last event."""
+
+    head: Head
+    epoch: int
+    state: str
+
+
+_START = End(Head(), epoch=0, state=NEW)
+
+
 class SqlJournal:
     """Implements ``core.ports.Journal`` on SQLite or PostgreSQL; thread-safe.
 
@@ -36,7 +49,7 @@ class SqlJournal:
     holds: on SQLite its leases are free at once, on PostgreSQL they lapse.
 
     Args:
-        url: ``sqlite:///PATH`` or ``postgresql+psycopg://...``.
+        url: ``sqlite:///PATH`` (see ``sqlite_url``) or ``postgresql+psycopg://...``.
         clock: where the times of events come from; None is the machine's clock.
         lock_dir: SQLite only: where the locks of runs lie; None is beside the database.
         lease_s: PostgreSQL only: how long a lease lasts without ``renew``, in seconds.
@@ -55,6 +68,7 @@ class SqlJournal:
         self._clock = clock
         self._db = _database(url, lock_dir, lease_s, busy_s)
         self._sql = self._db.statements
+        self._ends: dict[str, End] = {}  # remembered, and proven within each transaction
 
     def open(self) -> Self:
         """Connect now, and bring a new database to the newest schema.
@@ -88,9 +102,9 @@ class SqlJournal:
                 raise refusals.run_exists(record.id)
             tx.add(self._sql.add_snapshot, [snapshot_values(record)])
             IndexTables(tx, self._sql, record.id).take_locks(record.locks)
-            events = self._chain(tx, record.id, stamped(record, drafts), Head(), 0, NEW)
+            chained = self._chain(tx, record.id, stamped(record, drafts), _START, trusted=True)
         passage("after-append")
-        return events
+        return chained[1] if chained is not None else []
 
     def acquire(self, run: str, holder: str) -> Lease:
         """Take the run with an epoch higher than any before, and append RUN_LEASE."""
@@ -127,15 +141,8 @@ class SqlJournal:
         """Append events in order, and bring the index tables into line, in one transaction."""
         passage("before-append")
         with self._db.write() as tx:
-            found = first(tx.rows(self._sql.head, {"run": run}))
-            if found is None:
-                raise refusals.no_run(run)
-            epoch, state = found[0], found[1]
-            if lease is not None and lease.epoch != epoch:
-                raise refusals.lease_lost(run, lease.epoch, epoch)
-            if open_question is not None:
-                IndexTables(tx, self._sql, run).require_open(open_question)
-            events = self._chain(tx, run, drafts, head_of(found), epoch, state)
+            end, events = self._append(tx, run, drafts, lease, open_question)
+        self._ends[run] = end
         passage("after-append")
         return events
 
@@ -178,45 +185,84 @@ class SqlJournal:
     def _take(self, run: str, holder: str) -> Lease:
         passage("before-append")
         with self._db.write() as tx:
-            found = first(tx.rows(self._sql.head, {"run": run}))
-            if found is None:
-                raise refusals.no_run(run)
-            lease = Lease(run, holder, found[0] + 1)
+            end = self._end(tx, run)
+            lease = Lease(run, holder, end.epoch + 1)
             self._db.enter(tx, lease)
             data = {"epoch": lease.epoch, "holder": holder}
             drafts = [Draft(Kind.RUN_LEASE, data=data)]
-            self._chain(tx, run, drafts, head_of(found), lease.epoch, found[1])
+            self._chain(tx, run, drafts, replace(end, epoch=lease.epoch), trusted=True)
         passage("after-append")
         return lease
 
-    def _chain(
+    def _append(
         self,
         tx: Transaction,
         run: str,
         drafts: Sequence[Draft],
-        head: Head,
-        epoch: int,
-        state: str,
-    ) -> list[Event]:
+        lease: Lease | None,
+        open_question: str | None,
+    ) -> tuple[End, list[Event]]:
+        if open_question is not None:
+            IndexTables(tx, self._sql, run).require_open(open_question)
+        end = self._ends.get(run)
+        if end is not None and drafts and (lease is None or lease.epoch == end.epoch):
+            chained = self._chain(tx, run, drafts, end, trusted=False)
+            if chained is not None:
+                return chained
+        end = self._end(tx, run)
+        if lease is not None and lease.epoch != end.epoch:
+            raise refusals.lease_lost(run, lease.epoch, end.epoch)
+        chained = self._chain(tx, run, drafts, end, trusted=True)
+        assert chained is not None  # noqa: S101 - read in this transaction
+        return chained
+
+    def _end(self, tx: Transaction, run: str) -> End:
+        found = first(tx.rows(self._sql.head, {"run": run}))
+        if found is None:
+            raise refusals.no_run(run)
+        return End(head_of(found), epoch=found[0], state=found[1])
+
+    def _chain(
+        self, tx: Transaction, run: str, drafts: Sequence[Draft], end: End, *, trusted: bool
+    ) -> tuple[End, list[Event]] | None:
+        """Write the events; None when ``end``, remembered and not ``trusted``, is an old one.
+
+        The update of the run's row proves that nobody appended since: state and epoch move
+        by events only, so they are as remembered when the end of the chain is.
+        """
+        if not drafts:
+            return end, []
+        head = end.head
         at = moment(self._clock, head)
-        sealed = seal(run, drafts, head=head, epoch=epoch, at=at)
-        if not sealed:
-            return []
+        sealed = seal(run, drafts, head=head, epoch=end.epoch, at=at)
+        newest = sealed[-1]
+        last = Head(newest.event.seq, newest.event.hash, at)
+        moved = {
+            "run": run,
+            "s": last.seq,
+            "h": last.hash,
+            "t": newest.at_text,
+            "seq": head.seq,
+            "hash": head.hash,
+        }
+        if not tx.change(self._sql.advance if trusted else self._sql.advance_from, moved):
+            return None
         tx.add(self._sql.add_event, [event_values(s) for s in sealed])
-        events = [s.event for s in sealed]
-        index = IndexTables(tx, self._sql, run)
-        for event in events:
-            for change in changes(event, state):
+        tx.expect(run, last.seq, last.hash)
+        index, state, epoch = IndexTables(tx, self._sql, run), end.state, end.epoch
+        for one in sealed:
+            for change in changes(one.event, state):
                 index.apply(change)
                 if isinstance(change, SetState):
                     state = change.state
-        last = events[-1]
-        tx.change(
-            self._sql.advance,
-            {"run": run, "s": last.seq, "h": last.hash, "t": sealed[-1].at_text},
-        )
-        tx.expect(run, last.seq, last.hash)
-        return events
+        return End(last, epoch, state), [s.event for s in sealed]
+
+
+def sqlite_url(path: Path) -> str:
+    """Return the URL of an SQLite journal at ``path``, whatever characters are in it."""
+    from sqlalchemy.engine import URL
+
+    return URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
 
 
 def _database(url: str, lock_dir: Path | None, lease_s: float, busy_s: float) -> Database:

@@ -6,9 +6,10 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from types import TracebackType
 from urllib.parse import quote
 
 from sqlalchemy import Connection, create_engine, event
@@ -22,45 +23,80 @@ from dr.engine.journal import refusals, schema
 from dr.engine.journal.database import Audit, Params, Row, Transaction, first
 from dr.engine.journal.run_holds import RunHolds
 from dr.engine.journal.sqlite_errors import journal_error
-from dr.engine.journal.statements import Statements, statements
+from dr.engine.journal.statements import Statement, Statements, by_name, statements
 
 BUSY_S = 10.0
 """How long a write waits for another process's write."""
 
 _TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
-_ENTER = """
+_ENTER = by_name("""
 INSERT INTO worker (run, holder, epoch, renewed_at, expires_at)
 VALUES (:run, :holder, :epoch, CURRENT_TIMESTAMP, NULL)
 ON CONFLICT (run) DO UPDATE SET
   holder = excluded.holder, epoch = excluded.epoch, renewed_at = excluded.renewed_at
-"""
+""")
 
 
 @cache
 def _statements() -> Statements:
-    return statements(dialects.dialect(paramstyle="named"))
+    return statements(dialects.dialect(paramstyle="qmark"))
 
 
 class _Transaction:
     """An open ``BEGIN IMMEDIATE``."""
 
+    __slots__ = ("_connection",)
+
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def rows(self, sql: str, params: Params) -> list[Row]:
-        return self._connection.execute(sql, params).fetchall()
+    def rows(self, statement: Statement, params: Params) -> list[Row]:
+        return self._connection.execute(statement.sql, statement.bind(params)).fetchall()
 
-    def change(self, sql: str, params: Params) -> int:
-        return self._connection.execute(sql, params).rowcount
+    def change(self, statement: Statement, params: Params) -> int:
+        return self._connection.execute(statement.sql, statement.bind(params)).rowcount
 
-    def add(self, sql: str, params: Sequence[Params]) -> None:
+    def add(self, statement: Statement, params: Sequence[Params]) -> None:
         if len(params) == 1:
-            self._connection.execute(sql, params[0])
+            self._connection.execute(statement.sql, statement.bind(params[0]))
         else:
-            self._connection.executemany(sql, params)
+            self._connection.executemany(statement.sql, [statement.bind(p) for p in params])
 
     def expect(self, run: str, seq: int, row_hash: str) -> None:
         """Nothing to do: a local commit answers or the process is gone."""
+
+
+class _Write:
+    """``with`` around a transaction; a generator would cost as much as a statement does."""
+
+    __slots__ = ("_connection", "_database")
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+
+    def __enter__(self) -> Transaction:
+        self._connection = self._database.begin()
+        return _Transaction(self._connection)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if error is None:
+                self._connection.execute("COMMIT")
+                return
+        except sqlite3.Error as failure:
+            error = failure
+        finally:
+            if self._connection.in_transaction:
+                with suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+            self._database.done()
+        if isinstance(error, sqlite3.Error):
+            raise journal_error(error, self._database.path) from error
 
 
 class _Audit:
@@ -77,9 +113,9 @@ class _Audit:
             return str(error)
         return "" if found == ["ok"] else "; ".join(" ".join(line.split()) for line in found)
 
-    def rows(self, sql: str, params: Params) -> Iterator[Row]:
+    def rows(self, statement: Statement, params: Params) -> Iterator[Row]:
         try:
-            yield from self._connection.execute(sql, params)
+            yield from self._connection.execute(statement.sql, statement.bind(params))
         except sqlite3.Error as error:
             raise journal_error(error, self._path) from error
 
@@ -111,8 +147,8 @@ class SqliteDatabase:
                 return
             with self._said():
                 self._create_file()
-                self._writer = self._ready(self._connect())
-                self._reader = self._connect()
+                writer = self._ready(self._connect())
+                self._writer, self._reader = writer, self._connect()
 
     def close(self) -> None:
         """Let go of connections and locks."""
@@ -123,33 +159,36 @@ class SqliteDatabase:
             self._reader = self._writer = None
             self._holds.drop_all()
 
-    @contextmanager
-    def write(self) -> Iterator[Transaction]:
+    def write(self) -> AbstractContextManager[Transaction]:
         """Run a block in ``BEGIN IMMEDIATE``."""
-        with self._mutex:
-            self.open()
-            connection = self._writer
-            assert connection is not None  # noqa: S101 - open() connected
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                yield _Transaction(connection)
-                connection.execute("COMMIT")
-            except BaseException as error:
-                if connection.in_transaction:
-                    with suppress(sqlite3.Error):
-                        connection.execute("ROLLBACK")
-                if isinstance(error, sqlite3.Error):
-                    raise journal_error(error, self.path) from error
-                raise
+        return _Write(self)
 
-    def read(self, sql: str, params: Params) -> list[Row]:
+    def begin(self) -> sqlite3.Connection:
+        """Begin on the writing connection and keep it; ``done`` gives it back."""
+        self._mutex.acquire()
+        try:
+            self.open()
+            assert self._writer is not None  # noqa: S101 - open() connected
+            self._writer.execute("BEGIN IMMEDIATE")
+        except BaseException as error:
+            self._mutex.release()
+            if isinstance(error, sqlite3.Error):
+                raise journal_error(error, self.path) from error
+            raise
+        return self._writer
+
+    def done(self) -> None:
+        """Let the next transaction begin."""
+        self._mutex.release()
+
+    def read(self, statement: Statement, params: Params) -> list[Row]:
         """Return what a query finds."""
         try:
-            return self._read(sql, params)
+            return self._read(statement, params)
         except JournalBusyError:
             from dr.engine.journal.patience import patiently
 
-            return patiently(lambda: self._read(sql, params))
+            return patiently(lambda: self._read(statement, params))
 
     @contextmanager
     def audit(self) -> Iterator[Audit]:
@@ -186,12 +225,12 @@ class SqliteDatabase:
         if newest != lease.epoch:
             raise refusals.lease_lost(lease.run, lease.epoch, newest)
 
-    def _read(self, sql: str, params: Params) -> list[Row]:
+    def _read(self, statement: Statement, params: Params) -> list[Row]:
         if self._reader is None:
             self.open()
         with self._reading, self._said():
             assert self._reader is not None  # noqa: S101 - open() connected
-            return self._reader.execute(sql, params).fetchall()
+            return self._reader.execute(statement.sql, statement.bind(params)).fetchall()
 
     def _create_file(self) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -223,7 +262,7 @@ class SqliteDatabase:
         tables = [str(row[0]) for row in connection.execute(_TABLES)]
         version = None
         if "alembic_version" in tables:
-            found = connection.execute(self.statements.version).fetchone()
+            found = connection.execute(self.statements.version.sql).fetchone()
             version = found[0] if found else None
         return schema.is_current(version, tables if version is None else (), str(self.path))
 
