@@ -47,6 +47,13 @@ def test_the_forecast_of_an_assessment_is_never_taken_for_the_loss() -> None:
     assert data.recovery_point.met is UNKNOWN
 
 
+def test_a_later_step_that_does_not_know_the_loss_does_not_unsay_it() -> None:
+    teller = opening(Teller()).work("promote", "db-b", 1.0, loss_s=2.4, loss_basis="replay")
+    teller.work("branches", None, 1.0, loss_s={"unknown": True}, loss_basis="no ledger")
+    loss = _told(teller).loss
+    assert (loss.seconds, loss.basis.en) == (2.4, "replay")
+
+
 def test_one_branch_that_did_not_answer_makes_the_sum_unknown() -> None:
     data = _told(recovered_night())
     assert [branch.missing for branch in data.loss.branches] == [2, 0, UNKNOWN]

@@ -144,17 +144,20 @@ def _target(record: RunRecord, view: RunView, name: str) -> Seconds:
 
 
 def _loss(view: RunView, lines: list[Outlined], names: Names) -> Loss:
+    """Return the loss as the last step saw it that knew it: not knowing unsays nothing."""
     found: dict[str, Any] = {}
     for line, facts in findings(view, lines):
         if is_result(line):
             found |= {key: facts[key] for key in _LOSS if key in facts}
+            if isinstance(seconds(facts.get("loss_s")), float):
+                found |= {"known_s": facts["loss_s"], "known_basis": facts.get("loss_basis")}
     branches = mapping(found.get("loss_branches") or found.get("branches"))
     per_branch = tuple(_branch(name, mapping(of), names) for name, of in sorted(branches.items()))
     records = count(found.get("loss_records"))
     return Loss(
-        seconds=seconds(found.get("loss_s")),
+        seconds=seconds(found.get("known_s")),
         records=records if isinstance(records, int) else _sum(per_branch),
-        basis=text_of(found.get("loss_basis")),
+        basis=text_of(found.get("known_basis", found.get("loss_basis"))),
         recovered_to=moment(found.get("recovered_to")),
         branches=per_branch,
     )
