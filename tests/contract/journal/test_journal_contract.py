@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -408,3 +409,38 @@ def _cut_at(point: str) -> Callable[[str], None]:
             raise PowerCut(point)
 
     return cut
+
+
+def test_a_question_that_closes_meanwhile_takes_no_late_answer(door: Door) -> None:
+    engine = door.open()
+    engine.create(record(), created())
+    people = [door.open() for _ in range(4)]
+    for round_ in range(5):
+        name = f"promote#{round_}"
+        engine.append(RUN, [asked(name)])
+        barrier = threading.Barrier(len(people) + 1)
+
+        def answer(
+            journal: Journal, by: str, name: str = name, barrier: threading.Barrier = barrier
+        ) -> None:
+            barrier.wait()
+            with contextlib.suppress(UserError):
+                journal.append(RUN, [answered(by, name)], open_question=name)
+
+        threads = [
+            threading.Thread(target=answer, args=(journal, f"person-{n}"))
+            for n, journal in enumerate(people)
+        ]
+        for thread in threads:
+            thread.start()
+        barrier.wait()
+        engine.append(RUN, [closed(name)])
+        for thread in threads:
+            thread.join()
+
+    seen_closed: set[str] = set()
+    for event in engine.events(RUN):
+        if event.kind is Kind.QUESTION_CLOSED:
+            seen_closed.add(event.data["question"])
+        if event.kind is Kind.QUESTION_ANSWERED:
+            assert event.data["question"] not in seen_closed

@@ -202,16 +202,16 @@ class SqlJournal:
         lease: Lease | None,
         open_question: str | None,
     ) -> tuple[End, list[Event]]:
-        if open_question is not None:
-            IndexTables(tx, self._sql, run).require_open(open_question)
-        end = self._ends.get(run)
-        if end is not None and drafts and (lease is None or lease.epoch == end.epoch):
+        end = self._ends.get(run) if drafts and open_question is None else None
+        if end is not None and (lease is None or lease.epoch == end.epoch):
             chained = self._chain(tx, run, drafts, end, trusted=False)
             if chained is not None:
                 return chained
         end = self._end(tx, run)
         if lease is not None and lease.epoch != end.epoch:
             raise refusals.lease_lost(run, lease.epoch, end.epoch)
+        if open_question is not None:  # only now is the run's row locked against its closing
+            IndexTables(tx, self._sql, run).require_open(open_question)
         chained = self._chain(tx, run, drafts, end, trusted=True)
         assert chained is not None  # noqa: S101 - read in this transaction
         return chained
