@@ -204,6 +204,8 @@ PROMISES = Promises(
             outputs={"choice": "string", "approvers": "list"},
             input_schema=_ANY,
         ),
-        _spec("human.task", _E.ONCE, kind=ActionKind.TASK, input_schema=_ANY),
+        _spec(
+            "human.task", _E.READ, _E.ONCE, _E.IRREVERSIBLE, kind=ActionKind.TASK, input_schema=_ANY
+        ),
     ]
 )

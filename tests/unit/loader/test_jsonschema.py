@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from dr.engine.loader.jsonschema import DIALECT, schema
 from dr.inventory.strictyaml.reading import read_yaml
-from tests.unit.loader.registry import PROMISES
+from tests.unit.loader.registry import PROMISES, Promises
 
 DATA = Path(__file__).parents[2] / "data/runbooks"
 SCHEMA = schema(PROMISES)
@@ -57,6 +57,10 @@ def test_a_bad_runbook_is_marked_where_it_is_wrong() -> None:
 )
 def test_with_is_checked_by_the_action_that_is_used(step: dict[str, Any], right: bool) -> None:
     assert (_errors({**HEAD, "steps": [step]}) == []) is right
+
+
+def test_an_empty_set_of_actions_still_gives_a_schema() -> None:
+    Draft202012Validator.check_schema(schema(Promises([])))
 
 
 def test_without_actions_any_name_may_be_used() -> None:

@@ -135,3 +135,9 @@ def test_lint_without_actions_judges_what_it_can() -> None:
     text = "steps:\n  - { id: a, uses: who.knows, if: false }\n"
 
     assert "DR104" in {p.rule for p in lint(load(HEAD + text, actions=None), None)}
+
+
+def test_an_irreversible_deed_of_people_needs_a_gate_too() -> None:
+    text = "steps:\n  - { id: wipe, uses: human.task, effect: irreversible }\n"
+
+    assert {"DR101", "DR102", "DR108"} & _found(HEAD + text) == {"DR101"}

@@ -135,7 +135,12 @@ class _Evaluator(SimpleEval):  # type: ignore[misc]
     """simpleeval with every node that is outside the grammar taken out."""
 
     def __init__(self, scope: Mapping[str, Any]) -> None:
-        super().__init__(operators={}, functions={}, names={})
+        # super().__init__ would build a wider table of nodes, to be thrown away, and switches
+        # warnings off and on for the whole process, which other threads would notice
+        self.operators: dict[Any, Any] = {}
+        self.functions: dict[str, Any] = {}
+        self.names: dict[str, Any] = {}
+        self.allowed_attrs = None
         self.scope = scope
         self.nodes = {
             ast.Constant: self._eval_constant,

@@ -42,8 +42,9 @@ def _with_actions(definitions: dict[str, Any], actions: Actions) -> None:
             if call == "StepFile"
             else [spec.name for spec in specs if spec.kind is ActionKind.ACTION]
         )
-        definition["properties"]["uses"] = {"enum": allowed}
-        definition["allOf"] = [_if_used(name) for name in allowed]
+        if allowed:
+            definition["properties"]["uses"] = {"enum": allowed}
+            definition["allOf"] = [_if_used(name) for name in allowed]
 
 
 def _if_used(name: str) -> dict[str, Any]:

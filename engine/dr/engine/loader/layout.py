@@ -20,7 +20,7 @@ class Placed:
 
     step: StepFile
     path: Path
-    siblings: tuple[str, ...]
+    siblings: frozenset[str]
     needs: tuple[str, ...]
     ladder: str | None = None
     rung: RungFile | None = None
@@ -112,10 +112,11 @@ def _place(
     rung: RungFile | None = None,
     in_finally: bool = False,
 ) -> Iterator[Placed]:
-    siblings = tuple(step.id for step in steps)
+    ids = [step.id for step in steps]
+    siblings = frozenset(ids)
     for index, step in enumerate(steps):
         here: Path = (*path, index)
-        above = (siblings[index - 1],) if index else ()
+        above = (ids[index - 1],) if index else ()
         needs = above if step.needs is None else tuple(dict.fromkeys(step.needs))
         yield Placed(step, here, siblings, needs, ladder, rung, in_finally)
         for number, alternative in enumerate(step.try_ or ()):

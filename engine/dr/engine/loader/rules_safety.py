@@ -41,7 +41,9 @@ def unprobed(subject: Subject) -> Iterator[Problem]:
     """DR102: a step that happens once, and nothing can tell whether it did."""
     for placed in subject.layout.by_id.values():
         spec = subject.spec(placed)
-        if subject.effect(placed) is not Effect.ONCE or spec is None:
+        if spec is None or subject.asks_people(placed):
+            continue  # people are asked again whether they did it
+        if subject.effect(placed) is not Effect.ONCE:
             continue
         if not spec.probes and placed.step.probe is None:
             yield subject.document.problem(
@@ -102,7 +104,9 @@ def unverified(subject: Subject) -> Iterator[Problem]:
     """DR108: a step that acts once, and neither it nor its action looks at the result."""
     for placed in subject.layout.by_id.values():
         spec = subject.spec(placed)
-        if spec is None or spec.verifies or subject.effect(placed) not in _ACTS_ONCE:
+        if spec is None or spec.verifies or subject.asks_people(placed):
+            continue
+        if subject.effect(placed) not in _ACTS_ONCE:
             continue
         if placed.step.verify is None:
             yield subject.document.problem(

@@ -25,8 +25,8 @@ class Subject:
         return self.specs.find(placed.step.uses)
 
     def effect(self, placed: Placed) -> Effect:
-        """Return a step's effect, READ for a ladder and for what people are asked."""
-        if placed.step.try_ is not None or self.asks_people(placed):
+        """Return a step's effect: READ for a ladder, and for people if nothing else is declared."""
+        if placed.step.try_ is not None:
             return Effect.READ
         return effect_of(placed.step, self.specs)
 
