@@ -101,6 +101,21 @@ def test_a_doubt_that_a_person_settled_names_the_person() -> None:
     assert (doubt.settled, doubt.verdict, doubt.by[0].id) == ("person", "done", "chen.wei")
 
 
+def test_a_doubt_settled_by_a_person_is_theirs_even_when_only_the_end_says_so() -> None:
+    teller = opening(Teller()).begin("promote", "db-b")
+    teller.tell(Kind.LOST, "promote", "db-b", 1, message="gone")
+    teller.end("promote", "db-b", state="already_done", via="person:chen.wei")
+    assert [doubt.settled for doubt in _told(teller).doubts] == ["person"]
+
+
+def test_what_a_drill_only_simulated_recovered_nothing() -> None:
+    teller = opening(Teller()).begin("promote", "db-b")
+    teller.end("promote", "db-b", via="simulated", outputs={"host": "db-b", "loss_s": 0.0})
+    data = _told(teller, mode="drill")
+    assert (data.recovery.means, data.loss.seconds) == ("", UNKNOWN)
+    assert [step.passed for step in data.steps if step.id == "promote"] == ["simulated"]
+
+
 def test_what_is_in_doubt_makes_an_ended_run_provisional() -> None:
     teller = opening(Teller()).begin("promote", "db-b")
     teller.tell(Kind.LOST, "promote", "db-b", 1, message="gone")

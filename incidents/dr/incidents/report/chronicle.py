@@ -70,7 +70,7 @@ class Chronicle:
         """Close the open doubt at ``place``, if there is one; a person's word counts as theirs."""
         doubt = self._open.pop(place, None)
         if doubt is not None:
-            doubt.settled = "person" if doubt.answers else how
+            doubt.settled = "person" if doubt.answers else how.partition(":")[0]
             doubt.at = at
 
 

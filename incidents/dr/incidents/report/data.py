@@ -179,7 +179,7 @@ class StepFacts:
     """A step.  ``passed`` says how the run went on without its success:
 
     ``condition`` (its own ``if``), ``skipped`` or ``forced`` by a person, ``continued`` by the
-    runbook's ``on_failure: continue``, "" otherwise.
+    runbook's ``on_failure: continue``, ``simulated`` in a drill, "" otherwise.
     """
 
     id: str

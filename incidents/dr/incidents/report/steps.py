@@ -17,6 +17,8 @@ from dr.incidents.report.found import Names, length, listing, mapping, text_of
 _EARLY = frozenset({"assess", "decide", "isolate"})
 """Phases whose findings are forecasts, not results."""
 
+_SIMULATED = "simulated"
+
 
 @dataclass(frozen=True, slots=True)
 class Outlined:
@@ -51,7 +53,7 @@ def findings(view: RunView, lines: list[Outlined]) -> Iterator[tuple[Outlined, M
     proven = [
         (line, view.steps[line.id])
         for line in lines
-        if line.id in view.steps and view.steps[line.id].state in PROVEN
+        if line.id in view.steps and _is_proven(view.steps[line.id])
     ]
     latest = view.at or datetime.max.replace(tzinfo=UTC)
     proven.sort(key=lambda pair: pair[1].ended or latest)
@@ -61,6 +63,12 @@ def findings(view: RunView, lines: list[Outlined]) -> Iterator[tuple[Outlined, M
             if unit.state in PROVEN:
                 found |= {**unit.facts, **unit.outputs}
         yield line, {**found, **step.outputs}
+
+
+def _is_proven(step: StepView) -> bool:
+    """Whether it worked in earnest; what a drill only simulated proves nothing."""
+    simulated = any(unit.via == _SIMULATED for unit in step.units.values())
+    return step.state in PROVEN and not simulated
 
 
 def is_result(line: Outlined) -> bool:
@@ -111,6 +119,8 @@ def _hosts(step: StepView) -> tuple[HostFacts, ...]:
 
 
 def _passed(step: StepView, passed: Mapping[str, Any]) -> str:
+    if any(unit.via == _SIMULATED for unit in step.units.values()):
+        return "simulated"
     if step.state is StepState.SKIPPED:
         return "skipped" if passed.get("by") else "condition"
     if step.state is StepState.FAILED and passed:
