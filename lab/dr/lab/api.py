@@ -35,6 +35,7 @@ from dr.lab.workspace import key_files, workspace_folder, write_workspace
 from dr.lab.world import run_world
 
 _VERSION = 1
+_PART = f".{MARK}"
 _END_S = 15.0
 _SAFE_PATH = re.compile(r"[A-Za-z0-9/._+@-]+")
 
@@ -101,7 +102,7 @@ def up(options: LabOptions | None = None) -> LabStatus:
 def _bring_up(options: LabOptions, clock: _Clock) -> None:
     directory = options.directory
     # the mark is first: without it nothing is ever removed
-    (directory / MARK).write_text(json.dumps({"version": _VERSION}))
+    _write_json(directory, {"version": _VERSION})
     directory.chmod(0o711)
     plan = _plan(options)
     clock.saw("golden")
@@ -191,6 +192,7 @@ def _start_world(plan: LabPlan) -> int:
     owners = [os.pidfd_open(os.getpid())]
     if plan.options.tie_pid is not None:
         owners.append(os.pidfd_open(plan.options.tie_pid))
+    pid_read, pid_write = os.pipe()
     child = os.fork()
     if child == 0:
         status_code = 1
@@ -200,25 +202,30 @@ def _start_world(plan: LabPlan) -> int:
             kernel.unshare(kernel.ALL_NAMESPACES)
             world = os.fork()
             if world:
-                _write_mark(plan, world)
+                os.write(pid_write, f"{world}\n".encode())
                 status_code = 0
             else:
+                os.close(pid_write)
                 run_world(plan, ready_write, owners, REQUESTS)
         except BaseException:  # noqa: BLE001  a forked child must end here, whatever happens
             os.write(2, traceback.format_exc().encode())
         finally:
             os._exit(status_code)
-    os.close(ready_write)
-    for owner in owners:
-        os.close(owner)
+    for fd in (ready_write, pid_write, *owners):
+        os.close(fd)
+    with os.fdopen(pid_read) as file:
+        pid = file.readline().strip()
     os.waitpid(child, 0)
+    if pid:
+        # written here, as the child's /proc becomes the world's own at any moment
+        _write_mark(plan, int(pid))
     with os.fdopen(ready_read) as file:
         if file.readline() != "ok\n":
             raise LabError(
                 f"the lab did not start: {_tail(plan.directory / 'world.log')}",
                 hint="Type 'dr lab doctor' to see what this machine lacks.",
             )
-    return _world_pid(plan.directory) or 0
+    return int(pid)
 
 
 def _detach(log: Path) -> None:
@@ -232,6 +239,7 @@ def _detach(log: Path) -> None:
 
 
 def _write_mark(plan: LabPlan, pid: int) -> None:
+    """Write down which process is the world, so that ``down`` finds it and nothing else."""
     mark = {
         "version": _VERSION,
         "pid": pid,
@@ -239,9 +247,13 @@ def _write_mark(plan: LabPlan, pid: int) -> None:
         "boot_id": _boot_id(),
         "path": login_path(plan),
     }
-    part = plan.directory / f".{MARK}"
+    _write_json(plan.directory, mark)
+
+
+def _write_json(directory: Path, mark: dict[str, Any]) -> None:
+    part = directory / _PART
     part.write_text(json.dumps(mark))
-    part.rename(plan.directory / MARK)
+    part.rename(directory / MARK)
 
 
 def _boot_id() -> str:
@@ -296,11 +308,12 @@ def _remove(directory: Path) -> bool:
     if not directory.exists():
         return False
     if not (directory / MARK).exists():
-        if any(directory.iterdir()):
+        if any(path.name != _PART for path in directory.iterdir()):
             raise LabUsageError(
                 f"{directory} is not empty and is no lab",
                 hint="Choose another directory with --dir; nothing was removed.",
             )
+        (directory / _PART).unlink(missing_ok=True)
         directory.rmdir()
         return True
     if os.geteuid() == 0:

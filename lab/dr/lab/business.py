@@ -27,7 +27,7 @@ WHERE released_at IS NULL""",
 
 # %(branch)s and %(since)s are given by whoever asks; the columns are called as in LEDGER_COLUMNS
 LEDGER = """\
-SELECT r.receipt_no AS receipt, c.serial AS certificate, r.slip AS slip, r.parcel_no AS parcel,
+SELECT r.slip AS key, r.receipt_no AS receipt, c.serial AS certificate, r.parcel_no AS parcel,
        r.kind AS kind, r.clerk AS clerk, r.accepted_at AS at
 FROM registration AS r LEFT JOIN certificate AS c USING (receipt_no)
 WHERE r.branch = %(branch)s AND r.accepted_at >= %(since)s
@@ -35,9 +35,9 @@ ORDER BY r.receipt_no"""
 
 # dr's word for a column: what the offices' CSV files call it
 LEDGER_COLUMNS = {
+    "key": "slip",
     "receipt": "receipt_no",
     "certificate": "certificate_serial",
-    "slip": "slip",
     "parcel": "parcel_no",
     "kind": "kind",
     "clerk": "clerk",

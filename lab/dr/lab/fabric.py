@@ -28,6 +28,11 @@ def _host_end(host: str) -> str:
     return f"p-{host}"
 
 
+def mac_of(address: str) -> str:
+    """Return the hardware address of the host with ``address``: the same card after each boot."""
+    return "02:00:" + ":".join(f"{int(part):02x}" for part in address.split("."))
+
+
 def disable_ipv6() -> None:
     """Keep this network namespace from sending neighbour discovery that nobody asked for."""
     for scope in ("all", "default"):
@@ -73,7 +78,10 @@ class Fabric:
         """Make the cables of ``hosts``, both ends still here."""
         lines = []
         for host in hosts:
-            lines.append(f"link add {host_link(host.name)} type veth peer name {_host_end(host.name)}")
+            near, far = host_link(host.name), _host_end(host.name)
+            lines.append(
+                f"link add {near} type veth peer name {far} address {mac_of(host.address)}"
+            )
             lines.append(f"link set {host_link(host.name)} master br-{host.site} up")
             self._down.discard(host.name)
         ip_batch(lines)
@@ -92,7 +100,9 @@ class Fabric:
 
     def remove_cable(self, host: str) -> None:
         # it is gone already when the host's namespace died first
-        subprocess.run(["ip", "link", "del", host_link(host)], stderr=subprocess.DEVNULL, check=False)
+        subprocess.run(
+            ["ip", "link", "del", host_link(host)], stderr=subprocess.DEVNULL, check=False
+        )
 
     def is_plugged(self, host: str) -> bool:
         return host not in self._down

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +11,7 @@ from typing import Any
 from dr.lab.errors import LabError, LabUsageError
 from dr.lab.postgres import AS_POSTGRES, DATABASE, SOCKET_DIR, VOLUME
 from dr.lab.topology import unknown
-from dr.lab.world import World
+from dr.lab.world import Request, World
 
 _PAGE = 8192
 _FIRST_PAGE, _PAGES = 3, 4
@@ -89,7 +88,7 @@ def _corrupt_storage(world: World, host: str) -> None:
     path = volume.mount_point / below / done.stdout.strip()
     with path.open("r+b") as file:
         file.seek(_FIRST_PAGE * _PAGE)
-        file.write(random.randbytes(_PAGES * _PAGE))
+        file.write(os.urandom(_PAGES * _PAGE))
         os.fsync(file.fileno())
     volume.state = "corrupted"
 
@@ -273,5 +272,8 @@ def _wan_request(world: World, message: dict[str, Any]) -> dict[str, Any]:
     return {"wires": world.fabric.wires.set(site.name, delay_ms=float(message["delay_ms"]))}
 
 
-REQUESTS = {"break": _break_request, "heal": _heal_request, "wan": _wan_request}
-
+REQUESTS: Mapping[str, Request] = {
+    "break": _break_request,
+    "heal": _heal_request,
+    "wan": _wan_request,
+}

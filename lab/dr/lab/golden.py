@@ -149,7 +149,11 @@ def _make(
             # the pid namespace begins with the next child: when it ends, nothing of it is left
             worker = os.fork()
             if worker == 0:
-                os._exit(_build_in_namespace(part, installation, passwords, rows, archive_timeout_s, backup))
+                os._exit(
+                    _build_in_namespace(
+                        part, installation, passwords, rows, archive_timeout_s, backup
+                    )
+                )
             status = os.waitstatus_to_exitcode(os.waitpid(worker, 0)[1])
         except BaseException as error:  # noqa: BLE001  a forked child must end here, whatever happens
             sys.stderr.write(f"golden: {error}\n")
@@ -180,7 +184,7 @@ def _build_in_namespace(
     passwords: dict[str, str],
     rows: int,
     archive_timeout_s: int,
-    backup: bool,  # noqa: FBT001
+    backup: bool,
 ) -> int:
     log = os.open(part / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)

@@ -189,7 +189,7 @@ class _Init:
         sshd = [_SSHD, "-D", "-e", "-f", "/etc/ssh/sshd_config"]
         if self.host.role is Role.PLAIN:
             # sshd reaps whatever is left to it, so it can be PID 1 itself and save a Python
-            os.execve(_SSHD, sshd, self.environment)
+            os.execve(_SSHD, sshd, self.environment)  # noqa: S606  no shell is wanted
         kernel.name_process("init")
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         services = ["sshd"]
@@ -214,7 +214,7 @@ class _Init:
             match service:
                 case "sshd":
                     command = [_SSHD, "-D", "-e", "-f", "/etc/ssh/sshd_config"]
-                    os.execve(_SSHD, command, self.environment)
+                    os.execve(_SSHD, command, self.environment)  # noqa: S606  no shell is wanted
                 case "mail":
                     serve_mail(self.host.address, Path(_MAIL))
                 case "office":

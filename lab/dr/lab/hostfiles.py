@@ -94,7 +94,7 @@ def _write(path: Path, text: str, *, mode: int = 0o644) -> None:
 
 
 def _shadow() -> str:
-    """Return /etc/shadow without passwords; '*' and not '!', which sshd takes for a locked account."""
+    """Return /etc/shadow without passwords; '*', because sshd takes '!' for a locked account."""
     users = [line.split(":")[0] for line in Path("/etc/passwd").read_text().splitlines() if line]
     return "".join(f"{user}:*:19000:0:99999:7:::\n" for user in users)
 

@@ -27,7 +27,7 @@ _EXT4_IOC_SHUTDOWN, _FIFREEZE, _FITHAW = 0x8004587D, 0xC0045877, 0xC0045878
 _SHUTDOWN_NOLOGFLUSH = 2  # drop the journal too: what power loss of a disk does
 
 _PR_CAPBSET_DROP, _PR_SET_NAME = 24, 15
-# sys_module, sys_rawio, sys_boot, sys_time, mknod, syslog, wake_alarm: they reach the machine itself
+# sys_module, sys_rawio, sys_boot, sys_time, mknod, syslog, wake_alarm: they reach the machine
 _MACHINE_CAPABILITIES = (16, 17, 22, 25, 27, 34, 35)
 
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "riscv64": 41, "ppc64le": 203, "s390x": 217}
@@ -46,7 +46,7 @@ def _checked(result: int, what: str) -> int:
 
 
 def unshare(flags: int) -> None:
-    """Leave the namespaces in ``flags`` for fresh ones; the new pid namespace holds the children."""
+    """Leave the namespaces in ``flags`` for fresh ones; a new pid namespace is the children's."""
     _checked(_libc.unshare(ctypes.c_int(flags)), "unshare")
 
 

@@ -7,8 +7,8 @@ CSV file, one line per case, written and synced when its outcome is known:
 ``unknown``       COMMIT was sent and no answer came: the register may have it;
 ``failed``        refused or broken off before COMMIT: the register must not have it.
 
-The natural key that the ledger and the register share is the receipt number; the office's own
-slip number is unique per office.
+The natural key that the ledger and the register share is the slip number, which the office gives
+when it accepts a case; receipt and certificate numbers come from the register.
 """
 
 from __future__ import annotations
@@ -139,7 +139,9 @@ class Office:
         receipt = serial = ""
         outcome = "failed"
         try:
-            answer = self.connection.query(_registration(self.settings.branch, case), timeout_s=_ANSWER_S)
+            answer = self.connection.query(
+                _registration(self.settings.branch, case), timeout_s=_ANSWER_S
+            )
             if answer.error:
                 self.connection.query("ROLLBACK", timeout_s=_ANSWER_S)
             else:
@@ -197,7 +199,7 @@ def _registration(branch: str, case: _Case) -> str:
         )
     else:
         right = (
-            "INSERT INTO property_right (parcel_no, receipt_no, holder) "
+            "INSERT INTO property_right (parcel_no, receipt_no, holder) "  # noqa: S608
             f"SELECT parcel_no, receipt_no, 'holder of {case.slip}' FROM accepted"
         )
     return f"""BEGIN;
@@ -217,4 +219,13 @@ def run_office(settings: OfficeSettings) -> None:
     Office(settings, Path(LEDGER), Path(STATE)).work()
 
 
-__all__ = ["COLUMNS", "LEDGER", "STATE", "Answer", "Ledger", "Office", "OfficeSettings", "run_office"]
+__all__ = [
+    "COLUMNS",
+    "LEDGER",
+    "STATE",
+    "Answer",
+    "Ledger",
+    "Office",
+    "OfficeSettings",
+    "run_office",
+]

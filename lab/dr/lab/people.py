@@ -1,4 +1,4 @@
-"""The people of the lab.  Their private keys lie in the workspace, so that a newcomer can act as any."""
+"""The people of the lab.  Their private keys are in its workspace: a newcomer can act as any."""
 
 from __future__ import annotations
 

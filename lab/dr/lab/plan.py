@@ -87,9 +87,7 @@ def plan_volumes(
             lower = golden.volume if kind is VolumeKind.OVERLAY else None
             specs.append(VolumeSpec(host.name, kind, VOLUME, lower))
         if any(cluster.backup == host.name for cluster in topology.clusters):
-            specs.append(
-                VolumeSpec(host.name, VolumeKind.OVERLAY, REPOSITORY, golden.repository)
-            )
+            specs.append(VolumeSpec(host.name, VolumeKind.OVERLAY, REPOSITORY, golden.repository))
     return tuple(specs)
 
 

@@ -1,4 +1,4 @@
-"""Waiting until a lab is usable: every host answers, every standby streams, every branch registers."""
+"""Waiting until a lab is usable: hosts answer, standbys stream, branches register."""
 
 from __future__ import annotations
 
@@ -66,8 +66,20 @@ def _greets(address: str) -> bool:
 
 def _wait_for_streaming(plan: LabPlan, cluster: Cluster, end: float) -> None:
     assert plan.installation is not None  # noqa: S101  there is a cluster, so there is a server
-    sql = "SELECT string_agg(application_name, ',') FROM pg_stat_replication WHERE state = 'streaming'"
-    psql = [plan.installation.program("psql"), "-qtAX", "-h", SOCKET_DIR, "-U", "postgres", "-c", sql]
+    sql = (
+        "SELECT string_agg(application_name, ',') FROM pg_stat_replication "
+        "WHERE state = 'streaming'"
+    )
+    psql = [
+        plan.installation.program("psql"),
+        "-qtAX",
+        "-h",
+        SOCKET_DIR,
+        "-U",
+        "postgres",
+        "-c",
+        sql,
+    ]
     while True:
         try:
             said = in_host(plan.directory, cluster.primary, psql, timeout_s=10.0).stdout.strip()

@@ -20,7 +20,7 @@ _MOST_FDS = 8
 class WorldRefusedError(Exception):
     """The world answered that it cannot; carries its message and its hint."""
 
-    def __init__(self, message: str, hint: str, usage: bool) -> None:  # noqa: FBT001
+    def __init__(self, message: str, hint: str, usage: bool) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint

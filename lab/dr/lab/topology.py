@@ -256,7 +256,10 @@ def plan_topology(
             f"a lab has 0 to {MOST_EXTRA} extra hosts, not {extra}",
             hint=f"Give --extra a number up to {MOST_EXTRA}.",
         )
-    sites = [Site("ops", None, "Operations room", "运维室"), Site("main", None, "Machine room", "机房")]
+    sites = [
+        Site("ops", None, "Operations room", "运维室"),
+        Site("main", None, "Machine room", "机房"),
+    ]
     hosts = _control()
     clusters: list[Cluster] = []
     if not only_ssh:

@@ -86,8 +86,8 @@ class Volume:
     def _needs_loop(self, what: str) -> None:
         if self.spec.kind is not VolumeKind.LOOP:
             raise LabError(
-                f"the volume of {self.spec.host} cannot {what}: it is a directory of this machine's "
-                "own file system",
+                f"the volume of {self.spec.host} cannot {what}: it is a directory of this "
+                "machine's own file system",
                 hint="Type 'dr lab down', then 'dr lab up --volume loop' as root.",
             )
 

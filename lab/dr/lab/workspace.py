@@ -100,7 +100,8 @@ def hosts_file(topology: Topology, environment: str) -> str:
         "    ansible_python_interpreter: /usr/bin/python3",
         f'    ansible_ssh_private_key_file: "{{{{ inventory_dir }}}}/{keys}/engine_ed25519"',
         "    ansible_ssh_common_args: >-",
-        f'      -o UserKnownHostsFile="{{{{ inventory_dir }}}}/{keys}/known_hosts" -o ConnectTimeout=5',
+        f'      -o UserKnownHostsFile="{{{{ inventory_dir }}}}/{keys}/known_hosts"',
+        "      -o ConnectTimeout=5",
         "  children:",
     ]
     hosts = topology.in_environment(environment)
@@ -192,7 +193,7 @@ services:
       holds: {{ table: parcel_hold, column: parcel_no, reason_column: reason }}
       ledger:
         query: {_block(business.LEDGER, 10)}
-"""
+"""  # noqa: S608  a file for people, no query
 
 
 def people_file(keys: dict[str, str], today: date) -> str:
@@ -229,11 +230,13 @@ def suppliers_file(today: date) -> str:
 format: 1
 suppliers:
   storage-maker:
-    title: {{ en: Great Wall Storage, maker of the disk array, zh: 长城存储（阵列厂商） }}
+    title: {{ en: Great Wall Storage (maker of the disk array), zh: 长城存储（阵列厂商） }}
     items:
       - {{ kind: storage, model: GW-5500, mode: borrow, response: 4h, delivery: 24h }}
     contacts:
-      - {{ name: {{ en: Duty desk, zh: 值班台 }}, phone: "+86-10-5550-0901", email: duty@storage.example }}
+      - name: {{ en: Duty desk, zh: 值班台 }}
+        phone: "+86-10-5550-0901"
+        email: duty@storage.example
     contract: GW-2026-017
     contract_until: {until.isoformat()}
     verified_on: {verified.isoformat()}
@@ -243,7 +246,9 @@ suppliers:
       - {{ kind: host, model: 2-socket server, mode: rent, response: 2h, delivery: 12h }}
       - {{ kind: switch, model: core switch, mode: rent, response: 2h, delivery: 12h }}
     contacts:
-      - {{ name: {{ en: Duty desk, zh: 值班台 }}, phone: "+86-10-5550-0902", email: duty@rental.example }}
+      - name: {{ en: Duty desk, zh: 值班台 }}
+        phone: "+86-10-5550-0902"
+        email: duty@rental.example
     contract: NR-2026-004
     contract_until: {until.isoformat()}
     verified_on: {verified.isoformat()}

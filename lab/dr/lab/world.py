@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,9 @@ class World:
         installation, cluster = self.plan.installation, self.topology.cluster_of(host.name)
         if installation is None or cluster is None:
             return
-        data = Path(str(self.data_volume(host.name).mount_point) + installation.data_dir[len(VOLUME) :])
+        data = Path(
+            str(self.data_volume(host.name).mount_point) + installation.data_dir[len(VOLUME) :]
+        )
         if host.role is Role.SPARE:
             data.mkdir(parents=True, mode=0o700)
             self.give_to_postgres(data.parent.parent, data.parent, data)
@@ -100,7 +102,9 @@ class World:
             if host.name in self.init:
                 raise LabUsageError(f"host '{host.name}' is on already")
         self.fabric.add_cables(hosts)
-        started = {host.name: _fork_host(self.plan, host, self._mounts(host.name)) for host in hosts}
+        started = {
+            host.name: _fork_host(self.plan, host, self._mounts(host.name)) for host in hosts
+        }
         self.fabric.hand_over({name: pid for name, (pid, _, _) in started.items()})
         for _, go, _ in started.values():
             os.write(go, b"go")
@@ -334,7 +338,9 @@ def _close_others(kept: set[int]) -> None:
 Request = Callable[[World, dict[str, Any]], dict[str, Any]]
 
 
-def run_world(plan: LabPlan, ready: int, owners: list[int], requests: dict[str, Request]) -> None:
+def run_world(
+    plan: LabPlan, ready: int, owners: list[int], requests: Mapping[str, Request]
+) -> None:
     """Bring the lab up and serve it for ever.  Runs as PID 1 of fresh namespaces.
 
     Args:
@@ -359,7 +365,7 @@ def run_world(plan: LabPlan, ready: int, owners: list[int], requests: dict[str, 
 
 
 def _serve(
-    world: World, server: socket.socket, owners: list[int], requests: dict[str, Request]
+    world: World, server: socket.socket, owners: list[int], requests: Mapping[str, Request]
 ) -> None:
     poll = select.poll()
     poll.register(server, select.POLLIN)
@@ -382,7 +388,7 @@ def _serve(
 
 
 def _answer(
-    world: World, client: socket.socket, message: dict[str, Any], requests: dict[str, Request]
+    world: World, client: socket.socket, message: dict[str, Any], requests: Mapping[str, Request]
 ) -> None:
     fds: list[int] = []
     try:

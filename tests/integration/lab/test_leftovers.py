@@ -1,0 +1,121 @@
+"""A lab goes away whole, however it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dr.lab.api import LabOptions, break_, down, in_host, is_up, up
+from dr.lab.errors import LabUsageError
+from dr.lab.testing import LabFactory
+from tests.deadline import WaitFor
+from tests.integration.lab.traces import traces, world_pid
+
+pytestmark = pytest.mark.lab
+
+
+def _lab(directory: Path, *words: str) -> list[str]:
+    return [sys.executable, "-m", "dr.lab", "--dir", str(directory), *words]
+
+
+def test_down_leaves_no_process_network_mount_loop_or_file(lab_factory: LabFactory) -> None:
+    directory = lab_factory(staging=False)
+    seen = traces(directory)
+    assert len(seen.networks) >= 10
+
+    down(directory)
+
+    assert seen.left() == []
+    assert list(directory.parent.iterdir()) == []
+
+
+def test_killing_the_world_ends_everything(lab_factory: LabFactory, wait_for: WaitFor) -> None:
+    directory = lab_factory(staging=False)
+    break_(directory, "host-frozen", "db-b")
+    seen = traces(directory)
+
+    os.kill(world_pid(directory), signal.SIGKILL)
+
+    wait_for(lambda: seen.left() == [], 15, f"nothing left of {directory}")
+    down(directory)
+    assert list(directory.parent.iterdir()) == []
+
+
+def test_a_hung_storage_does_not_keep_down_from_ending(lab_factory: LabFactory) -> None:
+    directory = lab_factory(staging=False, branches=1)
+    break_(directory, "storage-hung", "db-a")
+    seen = traces(directory)
+
+    down(directory)
+
+    assert seen.left() == []
+
+
+def test_an_up_that_is_killed_half_way_leaves_nothing(tmp_path: Path, wait_for: WaitFor) -> None:
+    directory = tmp_path / "lab"
+    mark = directory / "lab.json"
+    with subprocess.Popen(_lab(directory, "up", "--no-staging")) as bringing_up:
+        try:
+            wait_for(lambda: mark.exists() and "pid" in json.loads(mark.read_text()), 30, "a world")
+            seen = traces(directory)
+        finally:
+            bringing_up.kill()
+
+    wait_for(lambda: seen.left() == [], 15, "nothing left")
+    down(directory)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lab_ends_with_its_owner(tmp_path: Path, wait_for: WaitFor) -> None:
+    directory = tmp_path / "lab"
+    owner = subprocess.Popen(["sleep", "600"])
+    up(LabOptions(directory=directory, only_ssh=True, tie_pid=owner.pid))
+    seen = traces(directory)
+
+    owner.kill()
+    owner.wait()
+
+    wait_for(lambda: seen.left() == [], 15, "nothing left")
+    down(directory)
+
+
+def test_a_lab_from_before_a_reboot_is_taken_away_by_the_next_up(tmp_path: Path) -> None:
+    directory = tmp_path / "lab"
+    (directory / "hosts/db-a").mkdir(parents=True)
+    stale = {"version": 1, "pid": os.getpid(), "started": 1, "boot_id": "another", "path": ""}
+    (directory / "lab.json").write_text(json.dumps(stale))
+
+    up(LabOptions(directory=directory, only_ssh=True, tie_pid=os.getpid()))
+
+    assert is_up(directory)
+    assert not (directory / "hosts/db-a").exists()
+    down(directory)
+
+
+def test_a_directory_that_is_no_lab_is_never_removed(tmp_path: Path) -> None:
+    precious = tmp_path / "papers" / "letter"
+    precious.parent.mkdir()
+    precious.write_text("dear")
+
+    with pytest.raises(LabUsageError, match="not empty and is no lab"):
+        down(precious.parent)
+
+    assert precious.read_text() == "dear"
+
+
+def test_two_labs_at_once_do_not_disturb_each_other(lab_factory: LabFactory) -> None:
+    one, two = lab_factory(only_ssh=True, extra=1), lab_factory(only_ssh=True, extra=1)
+    in_host(one, "x001", ["touch", "/root/here"])
+
+    break_(one, "host-off", "control")
+
+    assert in_host(two, "control", ["true"]).returncode == 0
+    assert in_host(two, "x001", ["test", "-e", "/root/here"]).returncode == 1
+    down(one)
+    assert is_up(two)
