@@ -123,7 +123,7 @@ def _service(given: SqlCheckInputs, world: World) -> tuple[str, Mapping[str, Any
     name = given.service or world.record().inputs.get("service")
     if name is None and len(services) == 1:
         name = next(iter(services))
-    if name not in services:
+    if name is None or name not in services:
         raise RefusedError(
             f"the inventory has no service '{name}'" if name else "no service is named",
             hint=f"Known services: {', '.join(sorted(services)) or 'none'}.",

@@ -1,0 +1,1 @@
+"""``ansible.playbook``: the whole Ansible ecosystem behind one action."""
