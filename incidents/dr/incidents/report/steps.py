@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from dr.engine.core.states import PROVEN, StepState
+from dr.engine.core.states import PROVEN, RunState, StepState
 from dr.engine.core.values import Text
 from dr.engine.core.view import RunView, StepView
 from dr.incidents.report.chronicle import Chronicle
@@ -80,11 +80,11 @@ def facts_of_steps(
     view: RunView, lines: list[Outlined], told: Chronicle, names: Names
 ) -> tuple[StepFacts, ...]:
     """Return every step of the outline, those that never started too."""
-    return tuple(_facts(line, view.steps.get(line.id), told, names) for line in lines)
+    return tuple(_facts(line, view, told, names) for line in lines)
 
 
-def _facts(line: Outlined, step: StepView | None, told: Chronicle, names: Names) -> StepFacts:
-    step = step or StepView(line.id)
+def _facts(line: Outlined, view: RunView, told: Chronicle, names: Names) -> StepFacts:
+    step = view.steps.get(line.id) or StepView(line.id)
     passed = mapping(told.passed.get(line.id))
     started = step.started if step.state is not StepState.SKIPPED or step.units else None
     who = passed.get("by")
@@ -102,7 +102,7 @@ def _facts(line: Outlined, step: StepView | None, told: Chronicle, names: Names)
         duration_s=length(started, step.ended),
         attempts=max((unit.attempt for unit in step.units.values()), default=0),
         hosts=_hosts(step),
-        passed=_passed(step, passed),
+        passed=_passed(step, passed) or _went_on(step, view),
         by=names.person(who) if who else None,
         because=str(passed.get("because") or step.because),
         waited=tuple(Span(*span) for span in told.waits.get(line.id, ())),
@@ -126,3 +126,9 @@ def _passed(step: StepView, passed: Mapping[str, Any]) -> str:
     if step.state is StepState.FAILED and passed:
         return "forced" if passed.get("by") else "continued"
     return ""
+
+
+def _went_on(step: StepView, view: RunView) -> str:
+    """A run that succeeded although the step failed went on without it, as its runbook says."""
+    is_done = view.state is RunState.SUCCEEDED
+    return "continued" if is_done and step.state is StepState.FAILED else ""

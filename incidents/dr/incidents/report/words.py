@@ -184,7 +184,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "verdict_reject": ("rejected", "驳回"),
     "verdict_approved": ("approved", "批准"),
     "verdict_rejected": ("rejected", "驳回"),
-    "verdict_timeout": ("no decision in time", "逾期未决"),
+    "verdict_timed_out": ("no decision in time", "逾期未决"),
     "verdict_expired": ("lapsed", "已失效"),
     "verdict_cancelled": ("not needed any more", "不再需要"),
     "verdict_settled": ("settled without an answer", "无需答复，已澄清"),
