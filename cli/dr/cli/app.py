@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from dr.cli.command import common_options
+from dr.cli.command import DrOption, common_options
 from dr.cli.failure import Failure, from_click, from_dr, from_system, from_unexpected
 from dr.cli.lazy import Lazy, LazyGroup
 from dr.cli.session import Session
@@ -65,7 +65,7 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
 
 
 def _root() -> LazyGroup:
-    version = click.Option(
+    version = DrOption(
         ["--version"],
         is_flag=True,
         expose_value=False,
@@ -108,9 +108,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _carry_out(args: list[str]) -> int:
-    outcome: Any = _root().main(
-        args=args, prog_name="dr", standalone_mode=False, obj=Session(), windows_expand_args=False
-    )
+    stdout = sys.stdout
+    try:
+        outcome: Any = _root().main(
+            args=args,
+            prog_name="dr",
+            standalone_mode=False,
+            obj=Session(),
+            windows_expand_args=False,
+        )
+    except SystemExit as leaving:
+        # click itself leaves so when Tab was pressed, and when the reader has gone: then it has
+        # put a wrapper around the stream
+        if sys.stdout is not stdout:
+            raise BrokenPipeError from None
+        return int(leaving.code or 0)
     sys.stdout.flush()
     return int(outcome) if isinstance(outcome, int) else ExitCode.DONE
 

@@ -10,7 +10,7 @@ import click
 from click.formatting import HelpFormatter
 
 from dr.cli.session import Session
-from dr.cli.text import CHINESE, ENGLISH, N_, _
+from dr.cli.text import CHINESE, ENGLISH, N_, _, shown
 from dr.cli.text import use as use_language
 from dr.cli.width import cells, pad, wrap
 
@@ -64,7 +64,7 @@ class DrOption(click.Option):
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Return the record with the help in the language in use."""
-        written, self.help = self.help, _(self.help or "")
+        written, self.help = self.help, shown(self.help)
         try:
             return super().get_help_record(ctx)
         finally:
@@ -126,44 +126,46 @@ def _language(_ctx: click.Context, _param: click.Parameter, value: str | None) -
         use_language(CHINESE if value == "zh" else ENGLISH)
 
 
-class DrCommand(click.Command):
-    """A command with the common options, and help in the language in use."""
+class Translated(click.Command):
+    """A command or group whose words are translated when they are shown."""
 
     context_class = DrContext
+
+    def format_help_text(self, ctx: click.Context, formatter: HelpFormatter) -> None:  # noqa: ARG002
+        """Write the help in the language in use."""
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(shown(self.help))
+
+    def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002
+        """Return the first paragraph of the help in the language in use."""
+        return " ".join(shown(self.help).split("\n\n")[0].split())
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Return the option ``--help``, which click keeps in the language of its first use."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.help = _("Show this message and exit.")
+        return option
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Return the pieces of the usage line, the word for options translated."""
+        pieces = super().collect_usage_pieces(ctx)
+        return [_("[OPTIONS]") if piece == "[OPTIONS]" else piece for piece in pieces]
+
+
+class DrCommand(Translated):
+    """A command with the common options."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params = [*self.params, *common_options()]
 
-    def format_help_text(self, ctx: click.Context, formatter: HelpFormatter) -> None:  # noqa: ARG002
-        """Write the help in the language in use."""
-        formatter.write_paragraph()
-        with formatter.indentation():
-            formatter.write_text(_(self.help or ""))
 
-    def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002
-        """Return the first paragraph of the help in the language in use."""
-        return " ".join(_(self.help or "").split("\n\n")[0].split())
+class DrGroup(Translated, click.Group):
+    """A group of a few commands that live in one file."""
 
-    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        """Return the pieces of the usage line; the metavar of options is translated."""
-        return [
-            _("[OPTIONS]") if piece == "[OPTIONS]" else piece
-            for piece in super().collect_usage_pieces(ctx)
-        ]
-
-
-class DrGroup(click.Group):
-    """A group of a few commands that live in one file, with help in the language in use."""
-
-    context_class = DrContext
     command_class = DrCommand
-
-    def format_help_text(self, ctx: click.Context, formatter: HelpFormatter) -> None:  # noqa: ARG002
-        """Write the help in the language in use."""
-        formatter.write_paragraph()
-        with formatter.indentation():
-            formatter.write_text(_(self.help or ""))
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the names in the order they were added."""

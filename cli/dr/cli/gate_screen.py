@@ -78,7 +78,8 @@ def _loss(page: GatePage, question: Question) -> list[Line]:
     else:
         amount = loss(question.max_loss_s, is_known=question.max_loss_s is not None)
         basis = ""
-    words = "  " + _("DATA LOSS: {loss}").format(loss=amount.upper()) + "  "
+    shown = amount.upper() if amount == _("unknown") else amount
+    words = "  " + _("DATA LOSS: {loss}").format(loss=shown) + "  "
     edge = "=" * cells(words)
     style = "alarm" if amount != _("none") else "good"
     lines: list[Line] = [line((edge, style)), line((words, style)), line((edge, style))]

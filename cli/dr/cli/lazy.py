@@ -15,7 +15,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from dr.cli.command import DrContext
+from dr.cli.command import Translated
 from dr.cli.text import _
 
 
@@ -28,10 +28,8 @@ class Lazy:
     hidden: bool = False
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Translated, click.Group):
     """A group over a table of :class:`Lazy` commands, in the order of the table."""
-
-    context_class = DrContext
 
     def __init__(self, *args: Any, commands_at: Mapping[str, Lazy], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -64,12 +62,6 @@ class LazyGroup(click.Group):
                 message += " " + _("Did you mean '{name}'?").format(name=near[0])
             raise click.UsageError(message, ctx)
         return super().resolve_command(ctx, args)
-
-    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Write the group's help in the language in use."""
-        formatter.write_paragraph()
-        with formatter.indentation():
-            formatter.write_text(_(self.help or ""))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing them."""

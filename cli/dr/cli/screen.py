@@ -33,7 +33,7 @@ from dr.engine.core.view import QuestionView, RunView, StepView
 
 _MIN_HOST_ROWS = 4
 _OUTPUT_LINES = 5
-_STATE_CELLS = 13
+_STATE_CELLS = 14
 _TIME_CELLS = 7
 _QUIET = frozenset({StepState.PENDING, StepState.READY})
 

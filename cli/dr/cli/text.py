@@ -26,7 +26,12 @@ def N_(message: str) -> str:  # noqa: N802 (gettext's own name for it)
 
 def _(message: str) -> str:
     """Return ``message`` in the language in use."""
-    return gettext.gettext(message) if message else ""
+    return gettext.gettext(message) if message else message
+
+
+def shown(message: str | None) -> str:
+    """Return a marked text (``N_``) in the language in use; nothing for None."""
+    return _(message) if message else ""
 
 
 def ngettext(one: str, many: str, count: int) -> str:

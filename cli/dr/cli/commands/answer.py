@@ -41,14 +41,14 @@ _VERDICTS = {
     "--evidence",
     multiple=True,
     metavar="KEY=VALUE",
-    help=N_("What the task asks to be written down."),
+    help=N_("What the task asks to be written down; for a file its path."),
 )
+@option("--checked", is_flag=True, help=N_("Every item of the task's checklist is done."))
 @option(
-    "--file",
-    "files",
-    multiple=True,
-    metavar="KEY=PATH",
-    help=N_("A file as evidence; its hash is kept."),
+    "--key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="DR_KEY",
+    help=N_("Your private SSH key, where a signature is wanted; else $DR_KEY, else the agent."),
 )
 @option("--by", metavar="PERSON", shell_complete=people, help=N_("Who says so; else $DR_PERSON."))
 def answer(

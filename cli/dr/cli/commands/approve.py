@@ -42,7 +42,7 @@ _GATES = frozenset({QuestionKind.GATE})
 @click.argument("words", nargs=-1, metavar="[RUN] [GATE]", shell_complete=runs_then_gates)
 @option("--reason", metavar="TEXT", help=N_("Why; required, goes into the journal."))
 @option(
-    "--choose", "choice", metavar="RUNG", help=N_("Another way to go on than the one proposed.")
+    "--choice", "--choose", metavar="RUNG", help=N_("Another way to go on than the one proposed.")
 )
 @option("--max-loss", metavar="TIME", help=N_("The greatest data loss you accept, such as 5m."))
 @option(

@@ -40,7 +40,7 @@ inventory = group("inventory", N_("Show or check hosts, services and people."))
         "NAME is one of them."
     ),
 )
-@click.argument("what", required=False, type=click.Choice(_KINDS))
+@click.argument("what", required=False, type=click.Choice(_KINDS), metavar="[WHAT]")
 @click.argument("name", required=False)
 def show(what: str | None, name: str | None) -> None:
     """Show the inventory."""

@@ -11,10 +11,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dr.engine.core.errors import UserError
 from dr.engine.core.view import RunView, fold
+
+if TYPE_CHECKING:
+    from dr.engine.journal.quick import QuickRun
 
 FILE = "dr.yaml"
 WORKSPACE_VARIABLE = "DR_WORKSPACE"
@@ -139,12 +142,16 @@ def runs(journal: Path) -> list[RunLine]:
     return [_line(row) for row in quick_runs(journal)]
 
 
-def _line(row: Any) -> RunLine:
-    def value(name: str) -> str:
-        found = row.get(name) if isinstance(row, Mapping) else getattr(row, name, None)
-        return "" if found is None else str(found)
-
-    return RunLine(*(value(name) for name in RunLine.__slots__))
+def _line(row: QuickRun) -> RunLine:
+    return RunLine(
+        id=row.id,
+        runbook=row.runbook,
+        environment=row.environment,
+        mode=row.mode,
+        state=row.state,
+        created=row.created.isoformat(),
+        requester=row.requester,
+    )
 
 
 def view(journal: Path, run: str) -> RunView:

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dr.engine.loader.lint import lint
-from dr.engine.loader.schema import schema
-
 from dr.engine.core.errors import Problem, RunbookError, UserError
+from dr.engine.loader.jsonschema import schema
+from dr.engine.loader.linting import lint
 from dr.engine.loader.loading import load
 from dr.engine.service.catalog import find_runbook, runbook_files
 from dr.engine.service.wiring import offline_actions
