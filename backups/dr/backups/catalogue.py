@@ -19,7 +19,8 @@ from dr.engine.core.values import Text, parse_duration
 class Expectation:
     """What a restore is expected to take before anything was measured.
 
-    ``fixed`` covers start and recovery; ``rate_mb_s`` is what the copy moves, in 10^6 bytes a second.
+    ``fixed`` covers start and recovery; ``rate_mb_s`` is what the copy moves, in 10^6 bytes
+    a second.
     """
 
     fixed: timedelta | None = None

@@ -213,8 +213,8 @@ def complaints(output: str) -> list[str]:
 def fixed_settings() -> Sequence[tuple[str, str]]:
     """Return the settings that a restored server starts with, whatever the backup's files say.
 
-    A planted ``archive_command`` or ``shared_preload_libraries`` would run as the database's user at
-    start; a value on the server's command line beats every file.
+    A planted ``archive_command`` or ``shared_preload_libraries`` would run as the database's
+    user at start; a value on the server's command line beats every file.
     """
     return (
         ("archive_mode", "off"),

@@ -40,8 +40,8 @@ class Shape:
     """How a branch's CSV is read.
 
     Attributes:
-        columns: our word (``at``, ``outcome``, ``parcel``, numbers such as ``receipt``) to the header
-            of the file.
+        columns: our word (``at``, ``outcome``, ``parcel``, numbers such as ``receipt``) to the
+            header of the file.
         key: our word for the natural key.  A branch's own slip number goes before the receipt
             number: after a loss the centre may issue the same receipt number again.
         acknowledged / failed: the words of the outcome column; every other word is UNKNOWN.
@@ -64,7 +64,7 @@ class Shape:
         words = {
             name: frozenset(str(w).lower() for w in ledger[name])
             for name in ("acknowledged", "failed")
-            if ledger.get(name) is not None
+            if ledger.get(name)
         }
         return cls(
             columns,
@@ -106,7 +106,8 @@ class Ledger:
 def decode(data: bytes) -> tuple[str, str]:
     """Return the text and the encoding: byte-order mark, else strict UTF-8, else strict GB18030.
 
-    Guessing libraries take genuine GB18030 files for Korean; strict decoding in this order does not.
+    Guessing libraries take genuine GB18030 files for Korean; strict decoding in this order does
+    not.
 
     Raises:
         LedgerError: it is neither.

@@ -17,7 +17,7 @@ _WHAT = {
 
 
 def worklist(result: BranchResult) -> str:
-    """Return the list with a byte-order mark, so that a spreadsheet shows the Chinese as written."""
+    """Return the list with a byte-order mark: a spreadsheet then shows the Chinese as written."""
     groups: list[tuple[str, tuple[Entry, ...]]] = [
         ("lost", result.lost),
         ("open", result.open),

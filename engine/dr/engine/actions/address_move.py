@@ -130,7 +130,7 @@ class Move(Driver[MoveInput]):
         return Attached(Found.ENDED, error=_failed(to, address, code, said))
 
     def verify(self, attempt: Attempt, world: World, outcome: Outcome) -> Check:  # noqa: ARG002
-        """A branch reaches the port through the address, and it is the target's card that answers."""
+        """A branch reaches the port through the address, and the target's card answers."""
         service, address, to = self._about(attempt, world)
         if not holds_address(self._connections.observer(to), address.ip, timeout=_LOOK):
             return Check(holds=False, because=f"{to} does not hold {address.ip}")
@@ -146,7 +146,8 @@ class Move(Driver[MoveInput]):
         if not reached.ok:
             return Check(
                 holds=False,
-                because=f"{address.verify_from} does not reach {address.ip}:{service.database.port}",
+                because=f"{address.verify_from} does not reach {address.ip} on port "
+                f"{service.database.port}",
                 hint="Look whether its neighbour table still has the old host: `ip neigh`.",
             )
         return self._right_card(branch, to, address)
@@ -162,11 +163,11 @@ class Move(Driver[MoveInput]):
         return Outcome({"host": to, "address": address.ip})
 
     def forecast(self, attempt: Attempt, world: World) -> Forecast:  # noqa: ARG002
-        """Seconds: two of them are duplicate address detection."""
+        """A second, most of it duplicate address detection."""
         return Forecast(
-            p50=timedelta(seconds=3),
+            p50=timedelta(seconds=1),
             p90=timedelta(seconds=10),
-            basis=Text(en="duplicate address detection takes two seconds", zh="地址冲突检测需两秒"),
+            basis=Text(en="most of it is duplicate address detection", zh="主要为地址冲突检测"),
             available=Check(holds=UNKNOWN),
         )
 
@@ -217,7 +218,7 @@ class Move(Driver[MoveInput]):
         return any(w == address.ip or w.startswith(f"{address.ip}/") for w in words)
 
     def _right_card(self, branch: Observer, to: str, address: Address) -> Check:
-        """Compare the card that the branch sends to with the target's; routed branches can not say."""
+        """Compare the card that the branch sends to with the target's; a router hides it."""
         said = branch.observe(NEIGHBOUR, timeout=_LOOK, address=address.ip)
         cards = {str(n["lladdr"]) for n in json.loads(said.stdout or "[]") if n.get("lladdr")}
         if not cards:

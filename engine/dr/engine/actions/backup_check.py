@@ -90,8 +90,10 @@ class BackupCheck(Driver[BackupCheckInput]):
         old = age(best.backup, world.clock.now())
         takes = estimate(best.backup, repository, best.copy.expect)
         basis = Text(
-            en=f"backup {best.backup.label}, {format_duration(old)} old, log to {repository.wal_last}",
-            zh=f"备份 {best.backup.label}，距今 {format_duration(old)}，日志至 {repository.wal_last}",
+            en=f"backup {best.backup.label}, {format_duration(old)} old, "
+            f"log to {repository.wal_last}",
+            zh=f"备份 {best.backup.label}，距今 {format_duration(old)}，"
+            f"日志至 {repository.wal_last}",
         )
         return Outcome(
             {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ from dr.engine.actions.branch_ledgers import collect
 from dr.engine.actions.driver import Driver, specify
 from dr.engine.actions.hosts import Connections, StorageError, host_of
 from dr.engine.actions.inputs import Duration, Inputs
-from dr.engine.actions.postgres.evidence import detected_at, gather
+from dr.engine.actions.postgres.evidence import detected_at, fenced_at, gather
 from dr.engine.actions.postgres.loss import Loss, loss
 from dr.engine.actions.postgres.member import Member, mark_path
 from dr.engine.actions.postgres.observatory import look_at_hosts
@@ -81,7 +81,8 @@ class _Choice:
 class Restore(Driver[RestoreInput]):
     """Restores with pgBackRest onto spare storage; never over anything that is there.
 
-    The restored server does not archive: turning that on again, with a new backup, is for people to decide.
+    The restored server does not archive: turning that on again, with a new backup, is for people
+    to decide.
     """
 
     inputs = RestoreInput
@@ -388,11 +389,10 @@ class Restore(Driver[RestoreInput]):
         seen: Member,
         moment: datetime | None,
     ) -> Loss:
-        from dataclasses import replace
-
         branches = collect(self._connections, service, world.inventory)
         detected = detected_at(world, self.given(attempt).detected_at)
-        return loss(gather(replace(seen, replayed_to=moment), [seen], branches, detected))
+        restored = replace(seen, replayed_to=moment)
+        return loss(gather(restored, [seen], branches, detected, fenced_at(attempt)))
 
 
 def _option(value: str) -> str:

@@ -1,6 +1,7 @@
 """Collecting the branches' own ledgers over SFTP, all at once.
 
-A branch that can not be read is an unknown with its reason, and never counts as one that did nothing.
+A branch that can not be read is an unknown with its reason, and never counts as one that did
+nothing.
 """
 
 from __future__ import annotations

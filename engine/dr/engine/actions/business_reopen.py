@@ -1,4 +1,4 @@
-"""``business.reopen``: business comes back in stages, and nothing opens before it is proven shut."""
+"""``business.reopen``: business comes back in stages; nothing opens before it is proven shut."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class ReopenInput(Inputs):
 
     Attributes:
         stage: read_only, held (open, with the affected parcels held) or full.
-        since: the recovery point; parcels that branches touched after it are held.  Empty or unknown:
-            every parcel of the ledgers counts as touched.
+        since: the recovery point; parcels that branches touched after it are held.  Empty or
+            unknown: every parcel of the ledgers counts as touched.
         host: the recovered database; the one primary that is seen when empty.
         margin: how far before ``since`` ledgers are compared, to find holes.
         reserve: numbers that are skipped for each branch whose ledger could not be read.
@@ -134,7 +134,7 @@ class Reopen(Driver[ReopenInput]):
         except ActionError as error:
             return Probe(Presence.UNKNOWN, error.message)
         if stage is None:
-            return Probe(Presence.UNKNOWN, "the service does not declare how to ask for its stage")
+            return Probe(Presence.UNKNOWN, "the service declares no query for its stage")
         if stage != given.stage:
             return Probe(Presence.ABSENT, f"stage '{stage}' is in force on {host}")
         affected = self._affected(attempt, world, service, host) if stage == "held" else _NOTHING
@@ -207,9 +207,7 @@ class Reopen(Driver[ReopenInput]):
         host = str(outcome.outputs.get("host") or self._host(attempt, world, service))
         stage = self._stage(service, host)
         if stage is None:
-            return Check(
-                holds=UNKNOWN, because="the service does not declare how to ask for its stage"
-            )
+            return Check(holds=UNKNOWN, because="the service declares no query for its stage")
         if stage != self.given(attempt).stage:
             return Check(holds=False, because=f"stage '{stage}' is in force on {host}")
         parcels = tuple(outcome.outputs.get("parcels") or ())
@@ -254,19 +252,19 @@ class Reopen(Driver[ReopenInput]):
         return str(next(iter(found[0].values()))) if found else None
 
     def _affected(self, attempt: Attempt, world: World, service: Service, host: str) -> _Affected:
-        """Return the parcels that must be held and the numbers that were issued, as far as known."""
+        """Return the parcels to hold and the numbers that were issued, as far as known."""
         given = self.given(attempt)
         collection = collect(self._connections, service, world.inventory)
         since = _moment(given.since)
         observer = self._connections.observer(host)
         held: set[str] = set()
         if (service.business.get("ledger") or {}).get("query"):
+            # exact: a parcel is affected where the ledger knows what the database lacks
             start = since - given.margin if since else None
             branches = world.inventory.get("branches") or {}
-            for result in compare_branches(observer, service, branches, collection, start).values():
+            results = compare_branches(observer, service, branches, collection, start)
+            for result in results.values():
                 held |= result.parcels
-            if since is not None:
-                held |= self._touched(collection, since)
         else:
             held |= self._touched(collection, since)
         names = sequence_names(service)

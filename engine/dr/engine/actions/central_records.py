@@ -29,12 +29,13 @@ def compare_branches(
     """Compare each ledger that was read with the database on ``observer``'s host.
 
     ``since`` bounds what is asked of the database: business before it is taken for present.  None
-    compares everything.
+    compares everything from a ledger's first moment on.
     """
     results: dict[str, BranchResult] = {}
     for name, ledger in collection.ledgers.items():
         shape = Shape.of((branches.get(name) or {}).get("ledger") or {})
-        found = central_records(observer, service, name, shape.key, since)
+        start = since or min((e.at for e in ledger.entries if e.at is not None), default=None)
+        found = central_records(observer, service, name, shape.key, start)
         results[name] = compare(_window(ledger, since), found)
     return results
 

@@ -104,8 +104,8 @@ PG_BACKENDS: Final = Observation(
     """ps -eo pid=,ppid=,stat=,comm=,args= | awk '$4 == "postgres" || $4 == "postmaster"'""",
 )
 PG_SCAN: Final = Observation(
-    # Reads every page of every table with the index ways switched off, so that each page's checksum is
-    # checked; a count that is answered from an index misses a damaged or truncated table.
+    # Reads every page of every table with the index ways switched off, so that each page's
+    # checksum is checked; a count that an index answers misses a damaged or truncated table.
     "pg-scan",
     """as_user "$os_user" env PGCONNECT_TIMEOUT=5 \\
   PGOPTIONS="-c default_transaction_read_only=on -c statement_timeout=$statement_timeout_ms \\

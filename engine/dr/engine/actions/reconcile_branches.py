@@ -119,7 +119,7 @@ class Reconcile(Driver[ReconcileInput]):
         reports = (world.inventory.get("paths") or {}).get("reports")
         if not (given or reports):
             return []
-        directory = Path(given) if given else Path(reports) / attempt.run / "branches"
+        directory = Path(given) if given else Path(str(reports)) / attempt.run / "branches"
         directory.mkdir(parents=True, exist_ok=True)
         files = []
         for name, result in sorted(results.items()):

@@ -100,7 +100,9 @@ class Assess(Driver[AssessInput]):
         wanted = attempt.host or seen["standby"]["host"]
         target = next((m for m in members if m.host == wanted), None)
         checked = Scan("unknown", "no host was seen that could take over")
-        if target is not None and target.answers:
+        if target is not None and not target.answers:
+            checked = Scan("unknown", f"{target.host} does not answer: {target.because}")
+        elif target is not None:
             checked = Scan("unknown", "it was not scanned")
             if given.scan:
                 observer = self._connections.observer(target.host)

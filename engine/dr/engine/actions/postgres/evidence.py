@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from dr.engine.actions.branch_ledgers import Collection
 from dr.engine.actions.postgres.loss import Evidence
 from dr.engine.actions.postgres.member import Member
 from dr.engine.actions.postgres.roles import lag_bytes
-from dr.engine.core.ports import World
+from dr.engine.core.ports import Attempt, World
 from dr.engine.core.values import parse_utc
 
 
@@ -21,16 +21,34 @@ def detected_at(world: World, given: str | None) -> datetime:
     return parse_utc(str(noticed)) if noticed else world.record().created
 
 
+def fenced_at(attempt: Attempt) -> datetime | None:
+    """Return when the old primary was fenced, by the proof that the step requires."""
+    proof = attempt.requires.get("proof")
+    moment = proof.get("at") if isinstance(proof, Mapping) else None
+    return parse_utc(str(moment)) if moment else None
+
+
 def gather(
-    taking_over: Member, members: Sequence[Member], branches: Collection, detected: datetime
+    taking_over: Member,
+    members: Sequence[Member],
+    branches: Collection,
+    detected: datetime,
+    ended: datetime | None = None,
 ) -> Evidence:
-    """Return the evidence about ``taking_over`` as it was just seen."""
+    """Return the evidence about ``taking_over`` as it was just seen.
+
+    Once it writes itself and nobody knows when the old primary was fenced, what branches were told
+    last says nothing about the old one: then the detection has to bound the loss.
+    """
     others = [m for m in members if m.host != taking_over.host]
     return Evidence(
         recovered_to=taking_over.replayed_to,
         detected_at=detected,
         last_acknowledged=branches.last_acknowledged,
-        all_branches=branches.complete and bool(branches.ledgers),
-        missing_bytes=lag_bytes(taking_over, members),
+        all_branches=branches.complete
+        and bool(branches.ledgers)
+        and (ended is not None or taking_over.role != "primary"),
+        missing_bytes=lag_bytes(taking_over, members) if others else None,
+        ended_at=ended,
         writing=any(m.role == "primary" for m in others),
     )

@@ -16,6 +16,7 @@ from dr.engine.actions.postgres.proof import LOOK, Fenced, look_fenced
 from dr.engine.actions.postgres.scripts import script
 from dr.engine.actions.postgres.service import Service, service_of
 from dr.engine.core.errors import ActionError, FailedError, RefusedError, RetryableError
+from dr.engine.core.events import Kind
 from dr.engine.core.model import Effect
 from dr.engine.core.ports import (
     Attached,
@@ -36,26 +37,35 @@ ADDRESS_FILE = "/etc/dr-addresses"
 _PATIENCE_S = 3
 
 
+class Gate(Inputs):
+    """A gate of the run, by its step's id."""
+
+    gate: str
+
+
 class FenceInput(Inputs):
     """``with`` of postgres.fence.
 
     Attributes:
-        expected: ``system_id`` and ``timeline`` that the old primary must have, where it can be asked.
-        attested_by: people who attest that a host which can not be reached is off; names them.
+        expected: ``system_id`` and ``timeline`` that the old primary must have, where it can be
+            asked.
+        attested_by: who attests that a host which can not be reached is off: people's names, or
+            ``{gate: STEP}``, the people who approved that gate of this run.
         quorum: how many different people that takes.
     """
 
     service: str | None = None
     expected: dict[str, Any] | None = None
-    attested_by: list[str] | str | None = None
+    attested_by: Gate | list[str] | str | None = None
     quorum: int = 2
 
 
 class Fence(Driver[FenceInput]):
     """Ends PostgreSQL on the host, takes the service address away and marks the host.
 
-    The host itself does it when it can be reached, a declared power switch (host variable ``dr_power``:
-    ``{host, argv}``) when it can not; else a quorum may attest by name, which is never called a proof.
+    The host itself does it when it can be reached, a declared power switch (host variable
+    ``dr_power``: ``{host, argv}``) when it can not; else a quorum may attest by
+    name, which is never called a proof.
     """
 
     inputs = FenceInput
@@ -80,7 +90,7 @@ class Fence(Driver[FenceInput]):
         host = attempt.host or "the old primary"
         return [
             f"look again who {host} is; refuse when it is a standby or the promoted primary",
-            f"on {host}: write the fence mark, remove the service address, end PostgreSQL by signal",
+            f"on {host}: write the fence mark, remove the service address, end PostgreSQL",
             f"look that no PostgreSQL process and no service address is left on {host}",
         ]
 
@@ -90,9 +100,7 @@ class Fence(Driver[FenceInput]):
         host = host_of(attempt)
         if host not in service.hosts:
             return Check(holds=False, because=f"{host} is no host of service {service.id}")
-        wrong = why_not_fence(
-            host, self._members(service, world), self.given(attempt).expected or {}
-        )
+        wrong = self._wrong(attempt, world, service)
         return Check(holds=not wrong, because=wrong, hint=_WRONG_HOST if wrong else "")
 
     def probe(self, attempt: Attempt, world: World) -> Probe:
@@ -113,7 +121,7 @@ class Fence(Driver[FenceInput]):
         given = self.given(attempt)
         service = service_of(attempt, world, given.service)
         host = host_of(attempt)
-        wrong = why_not_fence(host, self._members(service, world), given.expected or {})
+        wrong = self._wrong(attempt, world, service)
         if wrong:
             raise RefusedError(wrong, hint=_WRONG_HOST)
         try:
@@ -152,7 +160,7 @@ class Fence(Driver[FenceInput]):
         proof = outcome.outputs.get("proof") or {}
         return recheck_proof(proof, self._connections, service, world.inventory)
 
-    def forecast(self, attempt: Attempt, world: World) -> Forecast:
+    def forecast(self, attempt: Attempt, world: World) -> Forecast:  # noqa: ARG002
         """Seconds, unless processes have to be waited for."""
         host = attempt.host or ""
         try:
@@ -165,6 +173,14 @@ class Fence(Driver[FenceInput]):
             p90=timedelta(seconds=2 * _PATIENCE_S + 5),
             basis=basis,
             available=Check(holds=True),
+        )
+
+    def _wrong(self, attempt: Attempt, world: World, service: Service) -> str:
+        return why_not_fence(
+            host_of(attempt),
+            self._members(service, world),
+            self.given(attempt).expected or {},
+            declared=service.expected_primary,
         )
 
     def _members(self, service: Service, world: World) -> list[Member]:
@@ -242,11 +258,14 @@ class Fence(Driver[FenceInput]):
 _WRONG_HOST = "Look who is primary now: `dr inventory show`, and fence the other one."
 
 
-def why_not_fence(host: str, members: Sequence[Member], expected: Mapping[str, Any]) -> str:
+def why_not_fence(
+    host: str, members: Sequence[Member], expected: Mapping[str, Any], *, declared: str = ""
+) -> str:
     """Return why ``host`` must not be fenced, or an empty text: pure.
 
-    A standby is no danger; a primary on the highest timeline while another one writes on a lower one
-    is the promoted host, and fencing it would be the second outage.
+    A standby is no danger; a primary on the highest timeline while another one writes on a lower
+    one, or has been fenced, is the promoted host, and fencing it would be the second outage.  The
+    declared primary may be fenced although a mark of an earlier incident lies on another host.
     """
     target = next((m for m in members if m.host == host), None)
     if target is None or not target.answers:
@@ -259,8 +278,8 @@ def why_not_fence(host: str, members: Sequence[Member], expected: Mapping[str, A
     timeline = expected.get("timeline")
     if timeline is not None and target.timeline is not None and target.timeline > int(timeline):
         return (
-            f"{host} is a primary on timeline {target.timeline}, newer than the expected {timeline}:"
-            " it was promoted meanwhile"
+            f"{host} is a primary on timeline {target.timeline}, newer than the expected"
+            f" {timeline}: it was promoted meanwhile"
         )
     older = [
         m.host
@@ -274,7 +293,7 @@ def why_not_fence(host: str, members: Sequence[Member], expected: Mapping[str, A
     if older:
         return f"{host} is the promoted primary; the old one is {older[0]}"
     fenced = [m.host for m in members if m.host != host and m.fenced]
-    if fenced and target.holds_address:
+    if fenced and host != declared:
         return f"{host} is the primary in service; {fenced[0]} has been fenced already"
     return ""
 
@@ -289,11 +308,24 @@ def _power(inventory: Mapping[str, Any], host: str) -> Mapping[str, Any] | None:
     return power if isinstance(power, Mapping) and power.get("host") and power.get("argv") else None
 
 
+def _attesting(named: Gate | list[str] | str | None, world: World) -> list[str]:
+    """Return who attests: as named, or who approved the gate."""
+    if isinstance(named, Gate):
+        approvals = [
+            event.data.get("outputs") or {}
+            for event in world.history()
+            if event.kind is Kind.STEP_FINISHED
+            and event.step == named.gate
+            and event.data.get("state") == "succeeded"
+        ]
+        return sorted(set(approvals[-1].get("approved_by") or ())) if approvals else []
+    return sorted({n for n in ([named] if isinstance(named, str) else named or ()) if n})
+
+
 def _attestation(
     given: FenceInput, service: Service, host: str, seen: Fenced, world: World
 ) -> dict[str, Any]:
-    named = [given.attested_by] if isinstance(given.attested_by, str) else given.attested_by
-    people = sorted({name for name in named or () if name})
+    people = _attesting(given.attested_by, world)
     unknown = [p for p in people if p not in (world.inventory.get("people") or {})]
     if unknown:
         raise RefusedError(

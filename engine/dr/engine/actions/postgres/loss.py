@@ -18,6 +18,8 @@ class Evidence:
         last_acknowledged: when a branch last held an answer; None when no ledger could be read.
         all_branches: every branch's ledger was read.
         missing_bytes: what is known to be missing of the old primary's log; None unknown.
+        ended_at: when the old primary was fenced: what branches were told after it was told by
+            another; None while nothing else has served them.
         writing: the old primary still answers, so its position is the true end.
     """
 
@@ -26,12 +28,13 @@ class Evidence:
     last_acknowledged: datetime | None = None
     all_branches: bool = False
     missing_bytes: int | None = None
+    ended_at: datetime | None = None
     writing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """The greatest loss that the evidence allows; ``at_most`` None is unknown, worse than any number."""
+    """The greatest loss that the evidence allows; ``at_most`` None is unknown, never zero."""
 
     at_most: timedelta | None
     basis: Text
@@ -46,8 +49,8 @@ class Loss:
 def loss(evidence: Evidence) -> Loss:
     """Return the greatest possible loss and how it is known.
 
-    Nothing was acknowledged after the last answer that any branch holds, so with every ledger read that
-    moment bounds the loss; else the moment of detection does.  Moments are from different
+    Nothing was acknowledged after the last answer that any branch holds, so with every ledger
+    read that moment bounds the loss; else the moment of detection does.  Moments are from different
     clocks: a loss below zero is none.
     """
     missing = evidence.missing_bytes
@@ -64,7 +67,7 @@ def loss(evidence: Evidence) -> Loss:
         )
         return Loss(None, basis, missing)
     if evidence.all_branches and evidence.last_acknowledged is not None:
-        end = min(evidence.last_acknowledged, evidence.detected_at)
+        end = min(evidence.last_acknowledged, evidence.ended_at or evidence.last_acknowledged)
         en = "from the last transaction replayed to the last answer that any branch holds"
         zh = "最后一笔已重放事务至各网点最后一次收到确认之间"
     else:

@@ -11,7 +11,7 @@ from dr.engine.actions.branch_ledgers import collect
 from dr.engine.actions.driver import Driver, specify
 from dr.engine.actions.hosts import Connections, host_of
 from dr.engine.actions.inputs import Inputs
-from dr.engine.actions.postgres.evidence import detected_at, gather
+from dr.engine.actions.postgres.evidence import detected_at, fenced_at, gather
 from dr.engine.actions.postgres.loss import Loss, loss
 from dr.engine.actions.postgres.lsn import format_lsn
 from dr.engine.actions.postgres.member import Member
@@ -46,8 +46,9 @@ class PromoteInput(Inputs):
     """``with`` of postgres.promote.
 
     Attributes:
-        max_loss: the greatest loss that is accepted, ``15m`` or seconds; nothing is promoted when the
-            loss is greater or unknown.  Empty: what the run's gate accepted, if it named a loss.
+        max_loss: the greatest loss that is accepted, ``15m`` or seconds; nothing is promoted
+            when the loss is greater or unknown.  Empty: what the run's gate
+            accepted, if it named a loss.
         detected_at: when the failure was noticed; the run's start when empty.
     """
 
@@ -87,8 +88,8 @@ class Promote(Driver[PromoteInput]):
         host = attempt.host or "the standby"
         return [
             "look again whether the old primary is still fenced",
-            f"check that {host} is in recovery, of the same cluster, and ahead of every other standby",
-            f"on {host}: pg_ctl promote -w, wait until it writes, make slots for the other standbys",
+            f"check that {host} is in recovery, of the same cluster, and no standby is ahead",
+            f"on {host}: pg_ctl promote -w, wait until it writes, make the standbys' slots",
         ]
 
     def precheck(self, attempt: Attempt, world: World) -> Check:
@@ -230,7 +231,7 @@ class Promote(Driver[PromoteInput]):
             return Loss(None, Text(en="the host was not seen", zh="未能查看该主机"))
         branches = collect(self._connections, service, world.inventory)
         detected = detected_at(world, self.given(attempt).detected_at)
-        return loss(gather(target, members, branches, detected))
+        return loss(gather(target, members, branches, detected, fenced_at(attempt)))
 
     def _env(
         self, service: Service, target: Member, members: Sequence[Member], attempt: Attempt
@@ -282,13 +283,7 @@ def why_not_promote(host: str, members: Sequence[Member], proof: Mapping[str, An
     wanted = proof.get("system_id")
     if wanted and target.system_id != str(wanted):
         return f"{host} has the system identifier {target.system_id}, the fenced primary {wanted}"
-    ahead = [
-        m
-        for m in members
-        if m.host != host
-        and m.role == "standby"
-        and (m.timeline or 0, m.end or 0) > (target.timeline or 0, target.end or 0)
-    ]
+    ahead = [m for m in members if m.host != host and m.role == "standby" and _ahead(m, target)]
     if ahead:
         most = max(ahead, key=lambda m: (m.timeline or 0, m.end or 0))
         return (
@@ -298,8 +293,22 @@ def why_not_promote(host: str, members: Sequence[Member], proof: Mapping[str, An
     return ""
 
 
+def _ahead(other: Member, target: Member) -> bool:
+    """Whether ``other`` has something that ``target`` lacks: a timeline, or a later commit.
+
+    A few bytes of log without a commit are no data, and no reason to go to another site.
+    """
+    if (other.timeline or 0) != (target.timeline or 0):
+        return (other.timeline or 0) > (target.timeline or 0)
+    if (other.end or 0) <= (target.end or 0):
+        return False
+    if other.replayed_to is None or target.replayed_to is None:
+        return True
+    return other.replayed_to > target.replayed_to
+
+
 def accepted_loss(world: World) -> float | None:
-    """Return the greatest loss in seconds that the run's newest gate accepted; None: it named none."""
+    """Return the loss in seconds that the run's newest gate accepted; None: it named none."""
     for event in reversed(world.history()):
         outputs = event.data.get("outputs") or {}
         if event.kind is Kind.STEP_FINISHED and "choice" in outputs and "max_loss_s" in outputs:
@@ -313,9 +322,8 @@ def _too_much(lost: Loss, allowed: str | float | None) -> str:
         return ""
     limit = parse_duration(allowed) if isinstance(allowed, str) else timedelta(seconds=allowed)
     if lost.at_most is None:
-        return (
-            f"the loss is unknown ({lost.basis.say('en')}), accepted was {format_duration(limit)}"
-        )
+        why = lost.basis.say("en")
+        return f"the loss is unknown ({why}), accepted was {format_duration(limit)}"
     if lost.at_most > limit + CLOCKS_DIFFER:
         return (
             f"up to {format_duration(lost.at_most)} would be lost, accepted was"
@@ -333,7 +341,7 @@ def _loss_data(lost: Loss) -> dict[str, Any]:
 
 
 def _outputs(member: Member, lost: Loss, fallback: Member | None = None) -> dict[str, Any]:
-    # after a restart the server has forgotten; what was seen just before it was promoted still holds
+    # a restarted server has forgotten; what was seen just before it was promoted still holds
     moment = member.replayed_to or (fallback.replayed_to if fallback else None)
     return {
         "host": member.host,

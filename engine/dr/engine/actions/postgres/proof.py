@@ -16,6 +16,7 @@ from dr.engine.core.ports import Check
 from dr.engine.core.values import UNKNOWN
 
 LOOK = timedelta(seconds=5)
+_BEFORE_ARGS = 4  # pid, ppid, stat, comm
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +95,15 @@ def server_processes(
 
 def own_processes(listing: str, data_dir: str) -> list[str]:
     """Return the lines of ``ps -o pid,ppid,stat,comm,args`` that belong to ``data_dir``."""
-    lines = [line.split(None, 4) for line in listing.splitlines()]
+    lines = [line.split(None, _BEFORE_ARGS) for line in listing.splitlines()]
     found = [
-        f for f in lines if len(f) >= 4 and f[3] in {"postgres", "postmaster"} and f[2][0] != "Z"
+        f
+        for f in lines
+        if len(f) >= _BEFORE_ARGS and f[3] in {"postgres", "postmaster"} and f[2][0] != "Z"
     ]
     other: set[str] = set()
     for fields in found:
-        words = fields[4].split() if len(fields) > 4 else []
+        words = fields[-1].split() if len(fields) > _BEFORE_ARGS else []
         if "-D" in words[:-1] and words[words.index("-D") + 1] != data_dir:
             other.add(fields[0])
     return [f"pid {f[0]} in state {f[2]}" for f in found if f[0] not in other and f[1] not in other]

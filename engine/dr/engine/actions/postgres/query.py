@@ -16,7 +16,7 @@ class SilentDatabaseError(RetryableError):
     """The host answers and its database does not give an answer; ``message`` has its own words."""
 
     def __init__(self, host: str, said: str) -> None:
-        words = said.strip().splitlines()[-1] if said.strip() else "no answer"
+        words = said.strip().splitlines()[0] if said.strip() else "no answer"
         super().__init__(f"the database on {host} does not answer: {words}", reason="not_yet")
         self.said = words
 

@@ -9,6 +9,8 @@ from typing import Any
 from dr.engine.actions.postgres.lsn import format_lsn
 from dr.engine.actions.postgres.member import Member
 
+_NOISE_BYTES = 1 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Role:
@@ -22,7 +24,8 @@ def primary(members: Sequence[Member], declared: str) -> Role:
     """Return the primary: seen writing, else who holds the address, else who is declared.
 
     Of two that write (a split brain) the higher timeline is the later decision.  A host seen
-    in recovery or fenced is no primary, whatever is declared, and spare storage only when seen to be.
+    in recovery or fenced is no primary, whatever is declared, and spare storage only when
+    seen to be.
     """
     writing = [m for m in members if m.role == "primary"]
     if writing:
@@ -59,7 +62,8 @@ def candidate(members: Sequence[Member], old: Role) -> Member | None:
     """Return the best host to take over from ``old``.
 
     One that somebody has already promoted comes before all; then the most advanced standby, and
-    of equals the one at the old primary's site.
+    of equals the one at the old primary's site.  While the primary writes, standbys are seen at
+    slightly different moments: what differs by less than ``_NOISE_BYTES`` is equal then.
     """
     others = [m for m in members if m.host != old.host]
     promoted = [m for m in others if m.role == "primary"]
@@ -68,9 +72,12 @@ def candidate(members: Sequence[Member], old: Role) -> Member | None:
     site = next((m.site for m in members if m.host == old.host), "")
     standbys = [m for m in others if m.role == "standby" and m.end is not None]
     order = {m.host: -place for place, m in enumerate(members)}
+    ends = [m.end or 0 for m in standbys]
+    moving = any(m.role == "primary" or m.receiver == "streaming" for m in members)
+    level = max(ends, default=0) - (_NOISE_BYTES if moving else 0)
     return max(
         standbys,
-        key=lambda m: (m.timeline or 0, m.end or 0, m.site == site, order[m.host]),
+        key=lambda m: (m.timeline or 0, min(m.end or 0, level), m.site == site, order[m.host]),
         default=None,
     )
 
@@ -110,8 +117,8 @@ def picture(members: Sequence[Member], declared: str) -> dict[str, Any]:
     by_host: Mapping[str, Member] = {m.host: m for m in members}
 
     def described(role: Role) -> dict[str, Any]:
-        seen = by_host[role.host].to_data() if role.host in by_host else {"host": role.host}
-        return {**seen, "basis": role.basis}
+        seen = by_host.get(role.host or "")
+        return {**(seen.to_data() if seen else {"host": role.host}), "basis": role.basis}
 
     return {
         "primary": described(now_primary),

@@ -17,7 +17,8 @@ _HAS_AMCHECK = "SELECT n.nspname AS schema FROM pg_extension e JOIN pg_namespace
 
 # bt_index_check takes the weakest lock and works on a standby; a damaged index raises an error
 _INDEXES = (
-    "SELECT count(*) AS n FROM (SELECT {schema}.bt_index_check(i.indexrelid::regclass)::text AS said"
+    "SELECT count(*) AS n"
+    " FROM (SELECT {schema}.bt_index_check(i.indexrelid::regclass)::text AS said"
     " FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am a ON a.oid = c.relam"
     " WHERE a.amname = 'btree' AND i.indisvalid AND c.relpersistence = 'p') AS checked"
 )
@@ -39,8 +40,8 @@ class Scan:
 def scan(observer: Observer, database: Database, *, within: timedelta) -> Scan:
     """Read every page of every table and check every B-tree index, as far as time allows.
 
-    Reading finds pages whose checksum fails; amcheck, where the extension is installed, finds damage that
-    was there before the checksum was made, and so may have been replicated.
+    Reading finds pages whose checksum fails; amcheck, where the extension is installed, finds
+    damage that was there before the checksum was made, and so may have been replicated.
     """
     third = within / 3
     try:

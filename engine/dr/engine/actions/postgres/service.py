@@ -147,6 +147,6 @@ def required_proof(attempt: Attempt) -> Mapping[str, Any]:
     if not isinstance(proof, Mapping) or not proof.get("host"):
         raise RefusedError(
             f"step '{attempt.step}' has no proof that the old primary is fenced",
-            hint="Add `requires: { proof: ${{ steps.fence.outputs.proof }} }` and let postgres.fence run.",
+            hint="Add `requires: { proof: ${{ steps.fence.outputs.proof }} }`, and fence first.",
         )
     return proof

@@ -25,11 +25,14 @@ if [ "$DR_DO" = remove ]; then
 fi
 if ! has; then
   # duplicate address detection: two hosts with one address would tear the business apart
-  if command -v arping >/dev/null &&
-    ! arping -q -D -c 2 -w 2 -I "$DR_INTERFACE" "$DR_ADDRESS"; then
-    rm -f "$DR_ADDRESS_FILE.new"
-    echo "another host on the network answers for $DR_ADDRESS"
-    exit 10
+  # (an answer comes within a round trip, and ends arping at once; only silence has to be waited for)
+  if command -v arping >/dev/null; then
+    timeout 0.7 arping -q -D -c 1 -I "$DR_INTERFACE" "$DR_ADDRESS"
+    if [ $? = 1 ]; then
+      rm -f "$DR_ADDRESS_FILE.new"
+      echo "another host on the network answers for $DR_ADDRESS"
+      exit 10
+    fi
   fi
   ip address add "$DR_ADDRESS/$DR_PREFIX" dev "$DR_INTERFACE"
 fi
