@@ -193,14 +193,14 @@ def _start_world(plan: LabPlan) -> int:
     if plan.options.tie_pid is not None:
         owners.append(os.pidfd_open(plan.options.tie_pid))
     pid_read, pid_write = os.pipe()
-    child = os.fork()
+    child = kernel.fork()
     if child == 0:
         status_code = 1
         try:
             os.close(ready_read)
             _detach(plan.directory / "world.log")
             kernel.unshare(kernel.ALL_NAMESPACES)
-            world = os.fork()
+            world = kernel.fork()
             if world:
                 os.write(pid_write, f"{world}\n".encode())
                 status_code = 0

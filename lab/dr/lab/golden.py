@@ -141,13 +141,13 @@ def _make(
     secret = part / "passwords.json"
     secret.touch(mode=0o600)
     secret.write_text(json.dumps(passwords))
-    child = os.fork()
+    child = kernel.fork()
     if child == 0:
         status = 1
         try:
             _isolate(part)
             # the pid namespace begins with the next child: when it ends, nothing of it is left
-            worker = os.fork()
+            worker = kernel.fork()
             if worker == 0:
                 os._exit(
                     _build_in_namespace(

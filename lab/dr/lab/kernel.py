@@ -7,6 +7,7 @@ import ctypes
 import fcntl
 import os
 import struct
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,6 +49,17 @@ def _checked(result: int, what: str) -> int:
 def unshare(flags: int) -> None:
     """Leave the namespaces in ``flags`` for fresh ones; a new pid namespace is the children's."""
     _checked(_libc.unshare(ctypes.c_int(flags)), "unshare")
+
+
+def fork() -> int:
+    """Fork, also in a process that has other threads, as test runners do.
+
+    Python warns of that from 3.12 on.  What is forked here needs no lock of another thread: it
+    makes system calls, starts programs and ends by ``os._exit``.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
 
 
 def setns(fd: int, kind: int = 0) -> None:

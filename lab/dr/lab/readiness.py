@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 
-from dr.lab import rpc
+from dr.lab import kernel, rpc
 from dr.lab.enter import enter, in_host
 from dr.lab.errors import LabError
 from dr.lab.plan import LabPlan
@@ -21,7 +21,7 @@ _PAUSE_S = 0.03
 def wait_until_ready(plan: LabPlan, world: int) -> None:
     """Return when everything answers; LabError naming what does not after a minute."""
     end = time.monotonic() + _READY_S
-    child = os.fork()
+    child = kernel.fork()
     if child == 0:
         # an own process: the control host's network is not for the caller
         silent = "?"

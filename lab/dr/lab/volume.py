@@ -165,7 +165,7 @@ def thaw_leftovers(directory: Path) -> None:
 
 
 def _thaw_device(device: str) -> None:
-    child = os.fork()
+    child = kernel.fork()
     if child == 0:
         try:
             kernel.unshare(kernel.CLONE_NEWNS)
