@@ -90,7 +90,10 @@ class NotifySend(Driver[NotifyInputs]):
 
     def probe(self, attempt: Attempt, world: World) -> Probe:
         """Say what the server answered, as far as it was written down."""
-        people = _addressees(self.given(attempt), world.inventory)
+        try:
+            people = _addressees(self.given(attempt), world.inventory)
+        except RefusedError as error:
+            return Probe(Presence.UNKNOWN, error.message)
         letters = _letters(world.history(), attempt.step)
         fates = [_fate(letters, person.id) for person in people]
         unsure = [p.id for p, f in zip(people, fates, strict=True) if f is Fate.UNKNOWN]

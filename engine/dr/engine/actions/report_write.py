@@ -82,7 +82,10 @@ class ReportWrite(Driver[ReportInputs]):
     def probe(self, attempt: Attempt, world: World) -> Probe:
         """Done when the report there tells everything but this step and changes of engine."""
         events = world.history()
-        directory = self._reports(attempt, world.inventory) / world.record().id
+        try:
+            directory = self._reports(attempt, world.inventory) / world.record().id
+        except RefusedError as error:
+            return Probe(Presence.UNKNOWN, error.message)
         rows = told_rows(directory, events)
         if rows is None:
             return Probe(Presence.ABSENT, f"no whole report of this run is in {directory}")
