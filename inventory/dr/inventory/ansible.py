@@ -171,7 +171,7 @@ def _arranged(
         {
             name: tuple(sorted(groups[name], key=natural))
             for name in sorted(groups)
-            if groups[name] or name not in {"all", "ungrouped"}
+            if groups[name]  # Ansible, too, says nothing of a group without hosts
         },
     )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,7 @@ _CONNECTION = frozenset(
     }
 )
 _SECRET_VARIABLES = re.compile(r"(^|_)(pass|password|passphrase|become_pass|secret|token)$")
+_TEMPLATE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _DEFAULT_PORT = 22
 
 
@@ -68,18 +71,24 @@ class Host:
 
 
 def host_of(
-    name: str, variables: Mapping[str, Any], ssh: Mapping[str, Any], workspace: Path
+    name: str,
+    variables: Mapping[str, Any],
+    ssh: Mapping[str, Any],
+    workspace: Path,
+    inventory_dir: Path | None = None,
 ) -> Host:
     """Return the host that Ansible's merged ``variables`` describe.
 
     Args:
         ssh: the defaults of dr.yaml; paths in it are absolute.
         workspace: what relative paths in the variables are relative to.
+        inventory_dir: what ``{{ inventory_dir }}`` stands for; the workspace when not given.
 
     Raises:
         ValueError: a connection variable can not be used; the message names it.
     """
-    used = {key: _plain(key, variables[key]) for key in _CONNECTION & variables.keys()}
+    words = {"inventory_dir": str(inventory_dir or workspace), "inventory_hostname": name}
+    used = {key: _plain(key, variables[key], words) for key in _CONNECTION & variables.keys()}
 
     def first(*keys: str) -> Any:
         return next((used[key] for key in keys if used.get(key) not in (None, "")), None)
@@ -106,10 +115,14 @@ def host_of(
     )
 
 
-def _plain(key: str, value: object) -> object:
-    if isinstance(value, str) and ("{{" in value or "{%" in value):
+def _plain(key: str, value: object, words: Mapping[str, str]) -> object:
+    """Return the value with Ansible's own names filled in; other templates are Ansible's alone."""
+    if not isinstance(value, str):
+        return value
+    filled = _TEMPLATE.sub(lambda found: words.get(found.group(1), found.group()), value)
+    if "{{" in filled or "{%" in filled:
         raise ValueError(f"{key} is a template; dr connects by itself and needs the value")
-    return value
+    return filled
 
 
 def _port(value: object) -> int:
@@ -119,7 +132,7 @@ def _port(value: object) -> int:
 
 
 def _absolute(path: object, workspace: Path) -> str | None:
-    return str(workspace / Path(str(path)).expanduser()) if path else None
+    return os.path.normpath(workspace / Path(str(path)).expanduser()) if path else None
 
 
 def _ssh_arguments(used: Mapping[str, Any]) -> dict[str, str]:
@@ -127,7 +140,7 @@ def _ssh_arguments(used: Mapping[str, Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     for key in ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args"):
         words = shlex.split(str(used.get(key) or ""))
-        for word, following in zip(words, [*words[1:], ""], strict=True):
+        for word, following in zip_longest(words, words[1:], fillvalue=""):
             if word == "-J":
                 found.setdefault("proxyjump", following)
             elif word.startswith("-J") and len(word) > 2:  # noqa: PLR2004 - more than the flag

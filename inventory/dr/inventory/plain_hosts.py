@@ -1,4 +1,6 @@
-"""Reads an Ansible YAML inventory that is plain: no templates, ranges, tags or plugins.
+"""Reads an Ansible YAML inventory that is plain: no ranges, tags, anchors or plugins.
+
+Templates in variables stay as they are, as ``ansible-inventory --list`` leaves them.
 
 Whatever is not plain is left to Ansible: this module refuses rather than guesses.
 """
@@ -37,7 +39,7 @@ def read_plain(source: Path) -> tuple[Variables, Children]:
     if source.suffix not in _SUFFIXES or not source.is_file():
         raise NotPlainError
     raw = source.read_bytes()
-    if len(raw) > _MAX_BYTES or re.search(rb"\{\{|\{%|(^|\s)[!&*]\S|<<", raw):
+    if len(raw) > _MAX_BYTES or re.search(rb"(^|\s)[!&*]\S|<<", raw):
         raise NotPlainError
     try:
         data = yaml.load(raw, Loader=_LOADER)  # noqa: S506 - a safe loader
@@ -76,11 +78,11 @@ class _Reading:
             self.parents.setdefault(name, set()).add(parent)
         if not body:
             return
-        self.own[name].update(_variables(body.get("vars")))
+        _add(self.own[name], _variables(body.get("vars")))
         for host, host_vars in _mapping(body.get("hosts")).items():
             if not isinstance(host, str) or not _NAME.fullmatch(host):
                 raise NotPlainError
-            self.host_vars.setdefault(host, {}).update(_variables(host_vars))
+            _add(self.host_vars.setdefault(host, {}), _variables(host_vars))
             hosts.append(host)
         for child, child_body in _mapping(body.get("children")).items():
             self.group(child, child_body, name)
@@ -117,6 +119,13 @@ class _Reading:
         for group in groups:
             found |= self._members(group, (*seen, name))
         return found
+
+
+def _add(known: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Add variables; which of two places wins is Ansible's to say."""
+    if known.keys() & more.keys():
+        raise NotPlainError
+    known.update(more)
 
 
 def _mapping(value: object) -> Mapping[Any, Any]:

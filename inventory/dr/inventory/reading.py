@@ -145,7 +145,9 @@ def _with_hosts(inventory: Inventory) -> Inventory:
     hosts, problems = {}, []
     for name, variables in found.variables.items():
         try:
-            hosts[name] = host_of(name, variables, workspace.ssh, workspace.directory)
+            hosts[name] = host_of(
+                name, variables, workspace.ssh, workspace.directory, source.absolute().parent
+            )
         except ValueError as error:
             problems.append(Problem(f"host '{name}': {error}", where=shown, rule="INV003"))
     sha256 = dict(inventory.sha256)
