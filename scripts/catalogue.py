@@ -110,7 +110,11 @@ def mo_bytes(po: bytes) -> bytes:
 
 def missing(catalog: Catalog) -> list[Id]:
     """Return the texts that have no translation."""
-    return [message.id for message in catalog if message.id and not _is_whole(message)]
+    return [_id(message) for message in catalog if message.id and not _is_whole(message)]
+
+
+def _id(message: Message) -> Id:
+    return message.id if isinstance(message.id, str) else tuple(message.id)
 
 
 def _is_whole(message: Message) -> bool:

@@ -64,7 +64,8 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
         ctx.exit()
 
 
-def _root() -> LazyGroup:
+def root_command() -> LazyGroup:
+    """Return ``dr`` itself."""
     version = DrOption(
         ["--version"],
         is_flag=True,
@@ -110,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _carry_out(args: list[str]) -> int:
     stdout = sys.stdout
     try:
-        outcome: Any = _root().main(
+        outcome: Any = root_command().main(
             args=args,
             prog_name="dr",
             standalone_mode=False,

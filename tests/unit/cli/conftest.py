@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -75,7 +76,10 @@ def dr(capsys: pytest.CaptureFixture[str]) -> Dr:
     return call
 
 
-Journalled = Callable[[list[Row]], str]
+class Journalled(Protocol):
+    """Writes a run into the journal of the workspace; returns its id."""
+
+    def __call__(self, rows: list[Row], run: str = RUN) -> str: ...
 
 
 @pytest.fixture

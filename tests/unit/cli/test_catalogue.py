@@ -38,8 +38,9 @@ def test_the_compiled_catalogue_is_that_of_the_text(locale: str) -> None:
 
 
 def _strings(message: Message) -> list[str]:
-    many = isinstance(message.string, list | tuple)
-    return [str(s) for s in message.string] if many else [str(message.string)]
+    if message.string is None or isinstance(message.string, str):
+        return [str(message.string)]
+    return [str(one) for one in message.string]
 
 
 def test_a_translation_has_the_placeholders_of_its_text() -> None:

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from dr.cli.app import VERBS, _root
+from dr.cli.app import VERBS, root_command
 from dr.cli.width import cells
 from tests.unit.cli.conftest import Dr
 
 
 def _all_commands() -> Iterator[tuple[str, ...]]:
-    root = _root()
+    root = root_command()
     ctx = root.make_context("dr", [], resilient_parsing=True)
     for name in VERBS:
         yield (name,)

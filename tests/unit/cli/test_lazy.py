@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dr.cli.app import VERBS, _root
+from dr.cli.app import VERBS, root_command
 from dr.cli.text import use
 from tests.sample_run import RUN, SUCCEEDS
 from tests.unit.cli.conftest import Dr, Journalled
@@ -119,7 +119,7 @@ def test_runs_and_gates_are_completed_from_the_journal(
 @pytest.mark.parametrize("name", list(VERBS))
 def test_the_list_of_commands_says_what_the_command_says_of_itself(name: str) -> None:
     use("en")
-    root = _root()
+    root = root_command()
     command = root.get_command(root.make_context("dr", [], resilient_parsing=True), name)
     assert command is not None
     assert command.get_short_help_str() == VERBS[name].help

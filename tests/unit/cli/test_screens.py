@@ -21,7 +21,7 @@ from tests.sample_run import (
     ASKS,
     FANS_OUT,
     IN_DOUBT,
-    QUESTION,
+    PLAN,
     REJECTED,
     START,
     SUCCEEDS,
@@ -165,82 +165,6 @@ def test_a_rung_that_is_not_available_shows_its_reason() -> None:
 )
 def test_the_next_command_follows_from_the_journal_alone(rows: list[Row], command: str) -> None:
     assert next_command(view_of(rows)) == command
-
-
-PLAN: dict[str, Any] = {
-    "v": 1,
-    "runbook": "storage-failure",
-    "environment": "lab",
-    "inputs": {"service": "registry"},
-    "hash": "ab" * 32,
-    "objectives": {"rto_s": 14400, "rpo_s": 900},
-    "critical_path": ["storage_dead", "choose", "database"],
-    "p50_s": 120.0,
-    "p90_s": None,
-    "fits_rto": None,
-    "ready": False,
-    "steps": [
-        {
-            "id": "storage_dead",
-            "title": {"en": "Is the storage gone?", "zh": "确认存储故障"},
-            "phase": "assess",
-            "mark": "=",
-            "because": "",
-            "wave": 1,
-            "hosts": ["db-a"],
-            "batches": [],
-            "describes": ["stat PG_VERSION"],
-            "p50_s": 1.0,
-            "p90_s": 2.0,
-            "rungs": [],
-            "gate": None,
-        },
-        {
-            "id": "choose",
-            "title": {"en": "Declare it lost", "zh": "认定存储故障"},
-            "phase": "decide",
-            "mark": "@",
-            "because": "",
-            "wave": 2,
-            "hosts": [],
-            "p50_s": None,
-            "p90_s": None,
-            "rungs": [],
-            "gate": {"approvers": "leadership", "quorum": 1, "who_today": ["chen.wei"]},
-        },
-        {
-            "id": "database",
-            "title": {"en": "A writable database", "zh": "恢复可写数据库"},
-            "phase": "recover",
-            "mark": "?",
-            "because": "unknown until 'choose'",
-            "wave": 3,
-            "hosts": [],
-            "p50_s": 40.0,
-            "p90_s": 95.0,
-            "rungs": [
-                {**QUESTION["options"][0], "because": ""},
-                {**QUESTION["options"][1], "because": ""},
-                QUESTION["options"][2],
-            ],
-            "gate": None,
-        },
-        {
-            "id": "tell",
-            "title": {"en": "Tell branches", "zh": "通知网点"},
-            "phase": "prove",
-            "mark": "!",
-            "because": "branch-02 can not be reached",
-            "wave": 4,
-            "hosts": ["a", "b", "c"],
-            "batches": [["a"], ["b", "c"]],
-            "p50_s": None,
-            "p90_s": None,
-            "rungs": [],
-            "gate": None,
-        },
-    ],
-}
 
 
 def test_a_plan_says_unknown_where_nothing_is_known() -> None:
