@@ -206,3 +206,14 @@ def test_nobody_signs_with_a_key_of_somebody_else(bureau: Bureau, tmp_path: Path
     with pytest.raises(NotAllowedError, match="not one of 'ana'"):
         sign_standing(tmp_path, BOUNDS, bureau.inventory, by="ana", now=START, key=bureau.key("bo"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_when_todays_files_can_not_be_read_people_are_asked(bureau: Bureau, tmp_path: Path) -> None:
+    _sign(bureau, tmp_path)
+    record = bureau.begin(gate(standing=True))
+
+    def broken() -> dict[str, Any]:
+        raise UserError("people.yaml has 1 problem")
+
+    authority = StandingAuthority(broken)
+    assert authority.standing(gate(standing=True), record, record.inventory, START) == ()

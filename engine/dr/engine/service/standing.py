@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dr.engine.core.approval import proposed, standing_namespace
-from dr.engine.core.errors import UserError
+from dr.engine.core.errors import DrError, UserError
 from dr.engine.core.ports import RunRecord
 from dr.engine.core.questions import Answer, Question, QuestionKind
 from dr.engine.core.values import format_duration, parse_utc, utc_text
@@ -64,7 +64,11 @@ class StandingAuthority:
         kept: Mapping[str, Any] = inventory.get("standing") or {}
         revoked = dict(inventory.get("revoked") or {})
         if self._today is not None and kept:
-            current = self._today()
+            try:
+                current = self._today()
+            except DrError as error:  # nobody can tell what was revoked: people are asked
+                because = f"today's files can not be read: {error.message}"
+                return [Judgement(name, because=because) for name in sorted(kept)]
             revoked |= dict(current.get("revoked") or {})
             present = current.get("standing") or {}
             gone = [n for n in kept if present.get(n) != kept[n]]
