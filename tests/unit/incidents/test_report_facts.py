@@ -173,6 +173,13 @@ def test_a_standing_authorisation_keeps_its_means() -> None:
     assert pair[1].means == "standing"
 
 
+def test_an_attestation_is_no_approval_of_the_decision() -> None:
+    teller = assessed(Teller()).answer("choose#1", "chen.wei", "approve", means="signature")
+    teller.ask("attest#1", "gate", "fence", Text("Is it off?"), approvers="leadership")
+    teller.answer("attest#1", "li.na", "approve", means="signature")
+    assert [answer.by.id for _, answer in _told(teller).approvals] == ["chen.wei"]
+
+
 def test_without_an_outline_the_steps_are_told_by_their_ids() -> None:
     teller = opening(Teller(), outline=[]).work("fence", "db-a", 1.0)
     assert [step.title.en for step in _told(teller).steps] == ["fence"]

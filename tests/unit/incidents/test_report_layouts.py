@@ -147,6 +147,7 @@ def test_both_languages_have_every_word_with_the_same_blanks() -> None:
     ("length_s", "english", "chinese"),
     [
         (0.0, "0 s", "0秒"),
+        (0.03, "< 0.1 s", "< 0.1秒"),
         (2.4, "2.4 s", "2.4秒"),
         (59.6, "1 min", "1分"),
         (3725.0, "1 h 2 min", "1小时2分"),

@@ -139,7 +139,7 @@ class Content:
     def moments(self) -> tuple[tuple[str, str, str], ...]:
         """Return each moment's name, time, and how long after detection it came."""
         say, moments = self.say, self.data.moments
-        missing = "not_yet" if self.data.run.provisional else "unknown"
+        missing = "unknown" if moments.ended else "not_yet"
         told = []
         for name in ("detected", "started", "decided", "recovered", "closed", "ended"):
             at = getattr(moments, name)

@@ -311,12 +311,18 @@ class ReportData:
 
     @property
     def approvals(self) -> tuple[tuple[QuestionFacts, AnswerFacts], ...]:
-        """Every approval, with the gate it was given at."""
+        """Every approval of the decision, with the gate it was given at.
+
+        Where a gate stands in the phase ``decide``, others, such as an attestation, do not count.
+        """
+        deciding = {step.id for step in self.steps if step.phase == "decide"}
+        gates = [question for question in self.questions if question.kind == "gate"]
+        counted = [gate for gate in gates if gate.step in deciding] or gates
         return tuple(
-            (question, answer)
-            for question in self.questions
-            for answer in question.answers
-            if question.kind == "gate" and answer.verdict == "approve"
+            (gate, answer)
+            for gate in counted
+            for answer in gate.answers
+            if answer.verdict == "approve"
         )
 
     def to_data(self) -> dict[str, Any]:

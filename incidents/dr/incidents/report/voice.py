@@ -20,6 +20,7 @@ _UNITS = (
     (1, "s", "秒"),
 )
 _FINE_BELOW_S = 10.0
+_FINEST_S = 0.05
 _INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
@@ -108,6 +109,8 @@ class Voice:
         if length_s < 0:
             return "-" + self.length(-length_s)
         gap = "" if self.is_chinese else " "
+        if 0 < length_s < _FINEST_S:
+            return f"< 0.1{gap}{self._unit(3)}"
         if 0 < length_s < _FINE_BELOW_S:
             return f"{length_s:.1f}".removesuffix(".0") + gap + self._unit(3)
         left, parts = round(length_s), []
