@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from dr.lab import kernel, rpc
-from dr.lab.enter import KINDS
+from dr.lab.enter import KINDS, MARK
 from dr.lab.errors import LabError, LabUsageError
 from dr.lab.fabric import Fabric, disable_ipv6
 from dr.lab.host import boot
@@ -367,6 +367,7 @@ def run_world(
 def _serve(
     world: World, server: socket.socket, owners: list[int], requests: Mapping[str, Request]
 ) -> None:
+    mark = world.plan.directory / MARK
     poll = select.poll()
     poll.register(server, select.POLLIN)
     for owner in owners:
@@ -385,6 +386,8 @@ def _serve(
                     continue
                 _answer(world, client, message, requests)
         world.reap()
+        if not mark.exists():
+            os._exit(0)  # somebody removed the directory: nobody could ever find this lab again
 
 
 def _answer(

@@ -85,6 +85,16 @@ def test_a_lab_ends_with_its_owner(tmp_path: Path, wait_for: WaitFor) -> None:
     down(directory)
 
 
+def test_a_lab_whose_directory_is_removed_ends(lab_factory: LabFactory, wait_for: WaitFor) -> None:
+    directory = lab_factory(only_ssh=True)
+    seen = traces(directory)
+
+    directory.rename(directory.with_name("elsewhere"))
+
+    wait_for(lambda: seen.left() == [], 15, "nothing left")
+    down(directory.with_name("elsewhere"))
+
+
 def test_a_lab_from_before_a_reboot_is_taken_away_by_the_next_up(tmp_path: Path) -> None:
     directory = tmp_path / "lab"
     (directory / "hosts/db-a").mkdir(parents=True)
