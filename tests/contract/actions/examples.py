@@ -99,8 +99,8 @@ INVENTORY: dict[str, Any] = {
             },
         }
     },
-    "people": {},
-    "people_groups": {"leadership": {"title": TWO, "members": []}},
+    "people": {"chen.wei": {"name": TWO, "email": "chen.wei@lab.example"}},
+    "people_groups": {"leadership": {"title": TWO, "members": ["chen.wei"]}},
     "suppliers": {},
     "branches": {
         "branch-01": {

@@ -260,15 +260,13 @@ def looking_never_acts(build: Build, example: Example) -> None:
 
 
 def silent_host_is_unknown(build: Build, example: Example) -> None:
-    """A probe of a host that does not answer is UNKNOWN, and its precheck does not hold."""
+    """A probe of a host that does not answer is UNKNOWN."""
     action = build(SilentConnections())
     if not action.spec.needs_host or action.spec.effects == (Effect.READ,):
         return
     attempt = example.attempt(action.spec)
     seen = action.probe(attempt, RecordingWorld(example.inventory))
     assert seen.presence is Presence.UNKNOWN, f"{action.spec.name} says {seen.presence}"
-    check = action.precheck(attempt, RecordingWorld(example.inventory))
-    assert check.holds is not True, "its precheck holds"
 
 
 def performing_without_reach_has_no_effect(build: Build, example: Example) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +12,14 @@ from pydantic import Field
 
 from dr.engine.actions.ansible.events import Progress, progress
 from dr.engine.actions.ansible.inventory import ansible_inventory
-from dr.engine.actions.ansible.process import boot_id, exit_code, is_alive, launch, withdraw
+from dr.engine.actions.ansible.process import (
+    boot_id,
+    exit_code,
+    is_alive,
+    launch,
+    was_started,
+    withdraw,
+)
 from dr.engine.actions.driver import Driver, specify
 from dr.engine.actions.inputs import Inputs, Sensitive, reveal
 from dr.engine.actions.wrapper.request import job_name
@@ -24,6 +29,7 @@ from dr.engine.core.ports import Attached, Attempt, Check, Found, Outcome, World
 from dr.engine.core.values import Secret
 
 _LOOK_S = 0.1
+_START_S = 5.0
 
 
 class AnsiblePlaybookInputs(Inputs):
@@ -97,11 +103,14 @@ class AnsiblePlaybook(Driver[AnsiblePlaybookInputs]):
             "ANSIBLE_FORKS": str(given.forks),
             "ANSIBLE_NOCOLOR": "1",
         }
-        child = launch(folder, playbook, environment)
-        code = _wait(folder, attempt, world, child)
-        _forget_secrets(folder)
+        launch(folder, playbook, environment)
+        code = _wait(folder, attempt, world)
         if code is None:
-            raise _lost(folder, attempt, is_running=child.poll() is None)
+            is_running = is_alive(folder)
+            if not is_running:
+                _forget_secrets(folder)
+            raise _lost(folder, attempt, is_running=is_running)
+        _forget_secrets(folder)
         return _judged(folder, attempt, code)
 
     def attach(self, attempt: Attempt, world: World) -> Attached:
@@ -159,20 +168,18 @@ class AnsiblePlaybook(Driver[AnsiblePlaybookInputs]):
         (folder / "env" / "cmdline").write_text(" ".join(_quoted(word) for word in words))
 
 
-def _wait(
-    folder: Path, attempt: Attempt, world: World, child: subprocess.Popen[bytes] | None = None
-) -> int | None:
+def _wait(folder: Path, attempt: Attempt, world: World) -> int | None:
     """Follow the output until the end, the timeout, or the process is gone."""
-    deadline = time.monotonic() + attempt.timeout.total_seconds()
+    began = time.monotonic()
     sent = 0
     while True:
-        ended = child.poll() is not None if child is not None else not is_alive(folder)
+        waited_s = time.monotonic() - began
+        is_starting = not was_started(folder) and waited_s < _START_S
+        is_over = not is_starting and not is_alive(folder)
         code = exit_code(folder)
         sent = _pass_on(folder / "artifacts" / "run" / "stdout", sent, world)
-        if code is not None and child is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(5)
-        if code is not None or ended or time.monotonic() >= deadline or world.cancelled():
+        is_late = waited_s >= attempt.timeout.total_seconds()
+        if code is not None or is_over or is_late or world.cancelled():
             return code
         time.sleep(_LOOK_S)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 # Like the remote wrapper: who makes `claim` first decides whether it starts; pid, start time and
@@ -21,17 +22,24 @@ exec "$python" -m ansible_runner run . -p "$playbook" -i run --quiet
 """
 
 
-def launch(folder: Path, playbook: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Start the playbook; it goes on when this process ends."""
+_START = 19  # of the fields after the command's name in /proc/PID/stat
+_MARK = "DR_PLAYBOOK_JOB"
+"""In the environment of the playbook and everything it starts, whatever session that is in."""
+
+
+def launch(folder: Path, playbook: Path, environment: dict[str, str]) -> None:
+    """Start the playbook as nobody's child: it goes on when this process ends."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    words = [_LAUNCH, str(folder), str(playbook), sys.executable]
     with (folder / "runner.log").open("ab") as log:
-        return subprocess.Popen(
-            ["/bin/sh", "-c", _LAUNCH, "dr", str(folder), str(playbook), sys.executable],
+        subprocess.run(
+            ["/bin/sh", "-c", '/bin/sh -c "$1" dr "$2" "$3" "$4" &', "dr", *words],
+            check=True,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env={**os.environ, "PATH": path, **environment},
+            env={**os.environ, "PATH": path, **environment, _MARK: str(folder)},
         )
 
 
@@ -46,13 +54,42 @@ def withdraw(folder: Path) -> bool:
 
 
 def is_alive(folder: Path) -> bool:
-    """Whether the very process that was started still runs."""
+    """Whether the playbook, or anything that it started, still runs."""
     try:
         pid, start, boot = (folder / "process").read_text().split()
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (OSError, ValueError):
         return False
-    return fields[19] == start and boot == boot_id() and fields[0] != "Z"
+    if boot != boot_id():
+        return False
+    fields = _stat(pid)
+    return (len(fields) > _START and fields[_START] == start and fields[0] != "Z") or any(
+        _leftovers(folder)
+    )
+
+
+def was_started(folder: Path) -> bool:
+    """Whether its process has written itself down."""
+    return (folder / "process").exists()
+
+
+def _stat(pid: str) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _leftovers(folder: Path) -> Iterator[str]:
+    """Yield living processes with our mark: ansible-playbook outlives a killed runner."""
+    mark = f"{_MARK}={folder}".encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            marked = mark in (process / "environ").read_bytes().split(b"\0")
+            # ssh keeps a shared connection open for a minute after the last task
+            if marked and (process / "comm").read_text().strip() != "ssh":
+                yield process.name
+        except OSError:
+            continue
 
 
 def exit_code(folder: Path) -> int | None:
