@@ -17,6 +17,8 @@ _DURATION_PATTERN = r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"
 
 
 def _as_duration(value: object) -> object:
+    if isinstance(value, int | float):
+        raise ValueError(f"{value} has no unit: write {value}s, {value}m or {value}h")  # noqa: TRY004
     return parse_duration(value) if isinstance(value, str) else value
 
 
