@@ -172,7 +172,13 @@ def _legend(width: int) -> list[Line]:
         "+ would run  = already done  ? unknown until then  ! can not  @ waits for people  "
         "- skipped"
     )
-    return [line((part, "dim")) for part in wrap(text, width)]
+    rows: list[str] = []
+    for part in text.split("  "):  # a mark stays on the line of its word
+        if rows and cells(rows[-1]) + 2 + cells(part) <= width:
+            rows[-1] += f"  {part}"
+        else:
+            rows.append(part)
+    return [line((row, "dim")) for row in rows]
 
 
 def _foot(plan: Data, width: int) -> list[Line]:

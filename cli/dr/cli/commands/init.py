@@ -21,7 +21,7 @@ from dr.cli.text import N_, _
 @click.argument("directory", type=click.Path(path_type=Path), default=".")
 def init(directory: Path) -> None:
     """Make a new workspace."""
-    from dr.engine.service.workspaces import init_workspace
+    from dr.inventory.scaffold import init_workspace
 
     session = current()
     written = [str(path) for path in init_workspace(directory)]
