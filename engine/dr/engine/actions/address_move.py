@@ -54,7 +54,7 @@ class Move(Driver[MoveInput]):
         "Move the service address",
         "迁移服务地址",
         MoveInput,
-        effects=(Effect.ONCE, Effect.IDEMPOTENT),
+        effects=(Effect.IDEMPOTENT, Effect.ONCE),
         probes=True,
         attaches=True,
         undoes=True,

@@ -190,7 +190,10 @@ class Reopen(Driver[ReopenInput]):
     def attach(self, attempt: Attempt, world: World) -> Attached:
         """Find the job; the stage itself says how it ended."""
         service = self._service(attempt, world)
-        host = self._host(attempt, world, service)
+        try:
+            host = self._host(attempt, world, service)
+        except ActionError as error:
+            return Attached(Found.UNKNOWN, error.message)
         found = self._connections.actor(host).attach(attempt, world)
         if found.found is not Found.ENDED:
             return found

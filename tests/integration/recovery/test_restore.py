@@ -1,0 +1,83 @@
+"""No standby is left, and the cold backup with its log comes back onto the spare storage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dr.engine.core.errors import RefusedError
+from dr.engine.core.ports import Presence
+from dr.lab.api import break_
+from dr.lab.enter import in_host
+from tests.integration.recovery.conftest import Site
+
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
+
+STORY: dict[str, Any] = {}
+
+
+def fenced(site: Site) -> dict[str, Any]:
+    if "proof" not in STORY:
+        STORY["proof"] = site.perform("postgres.fence", "db-a").outputs["proof"]
+    return {"proof": STORY["proof"]}
+
+
+def restore(site: Site, host: str, **given: Any) -> Any:
+    attempt = site.attempt("backup.restore", host, set="registry-db", timeout="4m", **given)
+    return site.inside(lambda: site.actions["backup.restore"].perform(attempt, site.world))
+
+
+def test_the_backup_is_found_usable(site: Site) -> None:
+    outputs = site.perform("backup.check", set="registry-db").outputs
+    assert outputs["usable"] is True
+    assert [c["copy"] for c in outputs["candidates"] if not c["usable"]] == ["tape"]
+
+
+def test_nothing_is_restored_while_a_primary_writes(site: Site) -> None:
+    with pytest.raises(RefusedError, match="no proof"):
+        restore(site, "spare")
+
+
+def test_a_host_with_data_is_never_restored_over(site: Site) -> None:
+    break_(site.lab, "postgres-killed", "db-b")
+    with pytest.raises(RefusedError, match="is not empty"):
+        restore(site, "db-b", requires=fenced(site))
+
+
+def test_the_newest_backup_comes_back_with_its_log(site: Site) -> None:
+    outputs = site.perform(
+        "backup.restore", "spare", set="registry-db", requires=fenced(site), timeout="4m"
+    ).outputs
+    assert outputs["host"] == "spare"
+    assert outputs["timeline"] == 2
+    assert outputs["system_id"] == STORY["proof"]["system_id"]
+    STORY["outputs"] = outputs
+
+
+def test_the_restored_server_archives_nothing(site: Site) -> None:
+    words = ["psql", "-XAtq", "-h", "/run/postgresql", "-U", "postgres", "-c"]
+    shown = in_host(site.lab, "spare", [*words, "SHOW archive_mode"]).stdout.strip()
+    assert shown == "off"
+    command = in_host(site.lab, "spare", [*words, "SHOW archive_command"]).stdout.strip()
+    assert "pgbackrest" not in command
+
+
+def test_a_restore_made_before_is_recognised_and_not_repeated(site: Site) -> None:
+    attempt = site.attempt("backup.restore", "spare", set="registry-db", requires=fenced(site))
+    action = site.actions["backup.restore"]
+    probe = site.inside(lambda: action.probe(attempt, site.world))
+    assert probe.presence is Presence.DONE
+    assert probe.outputs["recovered_to"] == STORY["outputs"]["recovered_to"]
+    with pytest.raises(RefusedError, match="a primary that writes"):
+        restore(site, "spare", requires=fenced(site))
+
+
+def test_undoing_a_restore_sets_the_data_aside_and_deletes_nothing(site: Site) -> None:
+    attempt = site.attempt("backup.restore", "spare", set="registry-db", requires=fenced(site))
+    action = site.actions["backup.restore"]
+    outcome = site.inside(lambda: action.undo(attempt, site.world))
+    aside = outcome.outputs["aside"]
+    assert in_host(site.lab, "spare", ["cat", f"{aside}/PG_VERSION"]).stdout.strip() == "15"
+    probe = site.inside(lambda: action.probe(attempt, site.world))
+    assert probe.presence is Presence.ABSENT
