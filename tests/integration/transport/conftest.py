@@ -9,7 +9,10 @@ import pytest
 
 from dr.engine.actions.conformance import RecordingWorld
 from dr.engine.actions.transport.ssh import SshConnections
+from tests.integration.postgres_server import postgres_server
 from tests.sshd import SSHD, Sshd, running_sshd
+
+__all__ = ["postgres_server"]
 
 
 @pytest.fixture
