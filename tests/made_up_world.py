@@ -14,7 +14,7 @@ from typing import Any
 
 from dr.engine.core.errors import ActionError, Problem, UserError
 from dr.engine.core.events import Draft, Kind
-from dr.engine.core.faults import passage
+from dr.engine.core.faults import PowerCut, passage
 from dr.engine.core.model import Effect, Runbook
 from dr.engine.core.ports import (
     Action,
@@ -297,7 +297,9 @@ class MadeUpWorld:
             estimates=NothingMeasured(),
         )
         recorder = Recorder(self.journal, lease, self.view(), ports.secrets)
-        return Executor(RunContext(ports, self.record, self.runbook, recorder), workers=8)
+        return Executor(
+            RunContext(ports, self.record, self.runbook, recorder), workers=8, poll_s=0.005
+        )
 
     def die(self) -> None:
         """The engine's process is gone; what is committed stays."""
@@ -331,7 +333,7 @@ class MadeUpWorld:
     def _answer_all(
         self, answer: Callable[[Question], Answer | None], stop: threading.Event
     ) -> None:
-        while not stop.wait(0.02):
+        while not stop.wait(0.003):
             for asked in self.view().open_questions():
                 given = answer(asked.question)
                 if given is None or any(a.by == given.by for a in asked.answers):
@@ -340,8 +342,8 @@ class MadeUpWorld:
                 draft = Draft(Kind.QUESTION_ANSWERED, asked.question.step, data=data)
                 try:
                     self.journal.append(self.record.id, [draft], open_question=asked.question.id)
-                except UserError:
-                    continue  # somebody was faster
+                except (UserError, PowerCut):
+                    continue  # somebody was faster, or the power went: the person asks again
 
     def says(self, by: str, verdict: str, **more: Any) -> Answer:
         """Return an answer of now."""

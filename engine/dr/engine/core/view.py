@@ -82,12 +82,12 @@ class StepView:
     @property
     def is_restless(self) -> bool:
         """Whether something is under way, waits or is in doubt."""
-        return self.state in _RESTLESS or any(u.state in _RESTLESS for u in self.units.values())
+        return self.state in _RESTLESS or any(u.state in _RESTLESS for u in list(self.units.values()))
 
     @property
     def latest(self) -> UnitView | None:
         """The unit of a step that runs on one host, else the one that moved last."""
-        return next(reversed(self.units.values()), None)
+        return next(reversed(list(self.units.values())), None)
 
 
 @dataclass(slots=True)
@@ -152,7 +152,7 @@ class RunView:
 
     def open_questions(self) -> list[QuestionView]:
         """Questions that wait for an answer, oldest first."""
-        return [q for q in self._asked.values() if q.is_open]
+        return [q for q in list(self._asked.values()) if q.is_open]
 
     def restless(self) -> list[StepView]:
         """Steps with something under way, waiting or in doubt: few, however long the run."""
@@ -162,8 +162,8 @@ class RunView:
         """Units of which nobody knows whether they took effect."""
         return [
             (step, unit)
-            for step in self._restless.values()
-            for unit in step.units.values()
+            for step in list(self._restless.values())
+            for unit in list(step.units.values())
             if unit.state is StepState.IN_DOUBT
         ]
 
@@ -286,7 +286,7 @@ def _reopened(view: RunView, event: Event) -> None:
             continue
         step.units[unit.host] = UnitView(unit.host, attempt=unit.attempt, epoch=unit.epoch)
     if event.data.get("rungs"):
-        step.rung, step.rungs = None, {}
+        step.rung, step.rungs, step.rung_notes = None, {}, {}
 
 
 def _rung_started(view: RunView, event: Event) -> None:

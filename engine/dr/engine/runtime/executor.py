@@ -17,7 +17,15 @@ from typing import Any
 from dr.engine.core.errors import DrError, ExitCode
 from dr.engine.core.events import Draft, Kind
 from dr.engine.core.model import OnFailure, Step
-from dr.engine.core.planner import Decision, Failed, Planner, Release, RungBroken, RungPassed
+from dr.engine.core.planner import (
+    Decision,
+    Failed,
+    Planner,
+    Release,
+    RungBroken,
+    RungPassed,
+    ended_well,
+)
 from dr.engine.core.ports import ActionKind
 from dr.engine.core.questions import QuestionKind
 from dr.engine.core.states import ENDED, RunState, StepState
@@ -54,10 +62,12 @@ class Executor:
     Args:
         context: the run, its recorder holding the lease.
         workers: attempts that may act at the same time.
+        poll_s: how often answers and wishes of other processes are looked for, in seconds.
     """
 
     context: RunContext
     workers: int = 32
+    poll_s: float = POLL_S
     _busy: dict[tuple[str, str | None], float] = field(default_factory=dict)
     _timers: list[tuple[datetime, int, str, Callable[[], None]]] = field(default_factory=list)
     _count: itertools.count[int] = field(default_factory=itertools.count)
@@ -118,7 +128,7 @@ class Executor:
     def _listen(self) -> None:
         """Wait for something to happen, at most until the next poll."""
         now = time.monotonic()
-        wait = max(0.0, self._polled + POLL_S - now)
+        wait = max(0.0, self._polled + self.poll_s - now)
         touched = self.context.recorder.touched
         try:
             step = touched.get(timeout=wait) if wait else touched.get_nowait()
@@ -129,7 +139,7 @@ class Executor:
         except Empty:
             pass
         now = time.monotonic()
-        if now >= self._polled + POLL_S:
+        if now >= self._polled + self.poll_s:
             self._polled = now
             self.context.recorder.poll()
         if now >= self._renewed + RENEW_S:
@@ -144,7 +154,7 @@ class Executor:
         if self.context.ports.clock.now() < (view.at or self.context.record.created):
             log.warning("the clock is behind the journal; the journal's time is kept")
         for step in list(view.steps.values()):
-            for unit in step.units.values():
+            for unit in list(step.units.values()):
                 if unit.state is _S.RUNNING and unit.epoch < self.context.recorder.epoch:
                     message = "the engine died before it wrote the end"
                     draft = Draft(Kind.LOST, step.id, unit.host, unit.attempt, {"message": message})
@@ -173,7 +183,7 @@ class Executor:
 
     def _finally_views(self) -> list[StepView]:
         ids = {s.id for s in self.context.runbook.finally_}
-        return [s for s in self.context.view.steps.values() if s.id in ids]
+        return [s for s in list(self.context.view.steps.values()) if s.id in ids]
 
     def _why_failing(self) -> str:
         """Derive from the journal whether the run is on its way to failing."""
@@ -192,7 +202,9 @@ class Executor:
         return ""
 
     def _last_question(self, step_id: str) -> QuestionView | None:
-        found = [q for q in self.context.view.questions.values() if q.question.step == step_id]
+        found = [
+            q for q in list(self.context.view.questions.values()) if q.question.step == step_id
+        ]
         return found[-1] if found else None
 
     # -- decisions
@@ -288,6 +300,9 @@ class Executor:
         if self._refresh(conditions, ladder):
             return
         gate = self.gates.gate_of(ladder)
+        if gate is not None and not ended_well(gate, self.context.view.steps.get(gate.id)):
+            self._held[ladder.id] = None  # its gate is asked again
+            return
         lapsed = self.gates.lapsed_gate(ladder)
         if lapsed is not None:
             self._ask_again(lapsed, "the approval lapsed before anything was started")

@@ -50,13 +50,15 @@ class FanOut:
         """Write the step's end when every host has ended or too many failed; return whether."""
         seen = self.context.view.steps[step.id]
         failures = self._failures(seen)
-        under_way = [u for u in seen.units.values() if u.state not in ENDED | {_S.PENDING}]
-        left = [u for u in seen.units.values() if u.state is _S.PENDING]
+        under_way = [u for u in list(seen.units.values()) if u.state not in ENDED | {_S.PENDING}]
+        left = [u for u in list(seen.units.values()) if u.state is _S.PENDING]
         too_many = failures > self._allowed(step, seen)
         if under_way or (left and not too_many):
             return False
-        good = {str(u.host): dict(u.outputs) for u in seen.units.values() if u.state in ENDED_WELL}
-        bad = sorted(str(u.host) for u in seen.units.values() if u.state is _S.FAILED)
+        good = {
+            str(u.host): dict(u.outputs) for u in list(seen.units.values()) if u.state in ENDED_WELL
+        }
+        bad = sorted(str(u.host) for u in list(seen.units.values()) if u.state is _S.FAILED)
         outputs = {"hosts": good, "failed": bad, "not_started": sorted(str(u.host) for u in left)}
         data: dict[str, Any] = {"state": "failed" if too_many else "succeeded", "outputs": outputs}
         if too_many:
@@ -65,7 +67,7 @@ class FanOut:
         return True
 
     def _failures(self, seen: StepView) -> int:
-        return sum(1 for u in seen.units.values() if u.state is _S.FAILED)
+        return sum(1 for u in list(seen.units.values()) if u.state is _S.FAILED)
 
     def _allowed(self, step: Step, seen: StepView) -> int:
         return allowed_failures((step.strategy or Strategy()).max_failures, len(seen.units))

@@ -10,7 +10,7 @@ from dr.engine.core.errors import DrError
 from dr.engine.core.model import Effect, Rung, Step
 from dr.engine.core.ports import ActionKind, Forecast
 from dr.engine.core.questions import Option
-from dr.engine.core.values import UNKNOWN, Text, Unknown
+from dr.engine.core.values import Text, Unknown
 from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.world import AttemptWorld
 
@@ -23,7 +23,13 @@ class Forecaster:
 
     def options(self, ladder: Step) -> tuple[Option, ...]:
         """Return every rung in page order, one of them proposed where any is available."""
-        return propose([self._option(rung) for rung in ladder.rungs], self.context.rto_left())
+        seen = self.context.view.steps.get(ladder.id)
+        tried = seen.rung_notes if seen else {}
+        options = [
+            _tried(rung, tried[rung.name]) if rung.name in tried else self._option(rung)
+            for rung in ladder.rungs
+        ]
+        return propose(options, self.context.rto_left())
 
     def _option(self, rung: Rung) -> Option:
         if rung.unavailable is not None:
@@ -88,6 +94,11 @@ class Forecaster:
             return Forecast(loss=None)
 
 
+def _tried(rung: Rung, note: str) -> Option:
+    because = Text(en=f"it was tried and failed: {note}", zh=f"已尝试并失败：{note}")
+    return Option(rung.name, rung.title, available=False, because=because)
+
+
 def total_loss(forecasts: Sequence[Forecast]) -> tuple[float | None, bool]:
     """Return the greatest loss in seconds and whether it is known.
 
@@ -132,6 +143,3 @@ def _basis(forecasts: Sequence[Forecast]) -> Text:
         en="; ".join(dict.fromkeys(t.say("en") for t in said)),
         zh="；".join(dict.fromkeys(t.say("zh") for t in said)),
     )
-
-
-NOTHING = Forecast(loss=UNKNOWN)

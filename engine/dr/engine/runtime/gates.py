@@ -275,12 +275,13 @@ class Gatekeeper:
         return None
 
     def _acted(self, asked: QuestionView) -> bool:
-        for seen in self.context.view.steps.values():
+        for seen in list(self.context.view.steps.values()):
             step = self.context.runbook.by_id.get(seen.id)
             if step is None or step.effect is Effect.READ or not asked.closed:
                 continue
             if any(
-                u.intent and u.started and u.started >= asked.closed for u in seen.units.values()
+                u.intent and u.started and u.started >= asked.closed
+                for u in list(seen.units.values())
             ):
                 return True
         return False
@@ -289,7 +290,7 @@ class Gatekeeper:
         """Return the newest approved question of a gate."""
         found = [
             q
-            for q in self.context.view.questions.values()
+            for q in list(self.context.view.questions.values())
             if q.question.step == gate.id and q.outcome == "approved"
         ]
         return found[-1] if found else None
