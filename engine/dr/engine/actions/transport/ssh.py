@@ -23,6 +23,9 @@ from dr.engine.core.errors import RefusedError, RetryableError
 from dr.engine.core.ports import Attached, Attempt, World
 
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
+_OPEN = frozenset({"DR_RUN", "DR_STEP", "DR_HOST", "DR_ATTEMPT"})
+"""Variables that hold no secret; a command with others is not shown in the list of processes."""
+
 _QUICK = timedelta(seconds=10)
 
 
@@ -149,7 +152,8 @@ class SshActor(SshObserver):
         """Run a command under the wrapper and wait for its end."""
         text = command_text(argv, script, env=env or {}, user=user, cwd=cwd)
         shown = "\0".join([*(argv or ()), script or "", user or "", cwd or "", *(env or {})])
-        command = Command(text, shown, stdin, user or "", name, kill_on_timeout)
+        has_secrets = bool(set(env or {}) - _OPEN)
+        command = Command(text, shown, stdin, user or "", name, kill_on_timeout, has_secrets)
         return self._jobs.run(attempt, world, command)
 
     def attach(self, attempt: Attempt, world: World, *, name: str = "") -> Attached:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import shlex
 import time
 from dataclasses import dataclass, field
 
@@ -41,6 +42,8 @@ class Command:
     user: str = ""
     name: str = ""
     kill_on_timeout: bool = False
+    has_secrets: bool = True
+    """Whether the text may hold secrets, and must stay out of the host's list of processes."""
 
 
 @dataclass
@@ -272,13 +275,13 @@ class RemoteJobs:
 
     def _run_plainly(self, attempt: Attempt, world: World, command: Command) -> Completed:
         """Run a command that only reads: nothing to find again, it may be asked once more."""
-        text = payload(command.text)
         prefix = "sudo -n " if self._host.become else ""
-        request = (
-            f"exec {prefix}/bin/sh -c "
-            f'\'payload=$(head -c {len(text)}); printf "dr-job read\\n"; printf "dr-job\\n" >&2; '
-            'eval "$payload"\''
-        )
+        marks = 'printf "dr-job read\\n"; printf "dr-job\\n" >&2\n'
+        text = payload(command.text) if command.has_secrets else b""
+        body = command.text
+        if text:
+            marks, body = f"payload=$(head -c {len(text)}); {marks}", 'eval "$payload"'
+        request = f"exec {prefix}/bin/sh -c {shlex.quote(marks + body)}"
         reply = Reply(LogTail(world.output))
         began = time.monotonic()
         try:
