@@ -30,7 +30,12 @@ class LiveScreen:
     def __init__(self, *, colour: bool) -> None:
         self._console = Console(file=sys.stdout, no_color=not colour, highlight=False)
         self._live = Live(
-            console=self._console, auto_refresh=False, transient=False, vertical_overflow="crop"
+            console=self._console,
+            auto_refresh=False,
+            vertical_overflow="crop",
+            # nothing else is written meanwhile, and a stand-in for stdout hides its encoding
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
 
     def __enter__(self) -> Self:

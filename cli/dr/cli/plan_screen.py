@@ -192,6 +192,10 @@ def _foot(plan: Data, width: int) -> list[Line]:
         p50=seconds(plan.get("p50_s")), p90=seconds(plan.get("p90_s"))
     )
     lines.append(line(total))
+    unmeasured = ", ".join(map(str, plan.get("unmeasured") or ()))
+    if unmeasured:
+        text = _("nobody knows how long these take: {steps}").format(steps=unmeasured)
+        lines += [line((part, "dim")) for part in wrap(text, width, rest="  ")]
     match plan.get("fits_rto"):
         case True:
             words, style = _("fits the RTO of {rto}"), "good"
@@ -200,6 +204,9 @@ def _foot(plan: Data, width: int) -> list[Line]:
         case _:
             words, style = _("whether it fits the RTO of {rto} is unknown"), "warn"
     lines.append(line((words.format(rto=seconds(rto)), style)))
+    if plan.get("probed") is False:
+        text = _("no host was asked; --probe looks, without touching anything")
+        lines.append(line((text, "dim")))
     if plan.get("ready") is False:
         lines.append(line((_("NOT READY: see the steps marked !"), "bad")))
     return lines

@@ -76,17 +76,21 @@ def dr(capsys: pytest.CaptureFixture[str]) -> Dr:
     return call
 
 
+HOLDER = "gone pid 1 start 1 boot 0"
+"""An engine of an earlier boot: certainly dead."""
+
+
 class Journalled(Protocol):
     """Writes a run into the journal of the workspace; returns its id."""
 
-    def __call__(self, rows: list[Row], run: str = RUN) -> str: ...
+    def __call__(self, rows: list[Row], run: str = RUN, holder: str = HOLDER) -> str: ...
 
 
 @pytest.fixture
 def journalled(workspace: Path) -> Journalled:
     """Write a run made by hand into the real journal of the workspace; return its id."""
 
-    def write(rows: list[Row], run: str = RUN) -> str:
+    def write(rows: list[Row], run: str = RUN, holder: str = HOLDER) -> str:
         journal = open_desk(workspace, None).journal
         record = RunRecord(
             id=run,
@@ -107,7 +111,7 @@ def journalled(workspace: Path) -> Journalled:
             for _second, kind, step, host, data in rows
         ]
         journal.create(record, drafts[:1])
-        lease = journal.acquire(run, "the test")
+        lease = journal.acquire(run, holder)
         engine = [draft for draft in drafts[1:] if draft.kind != "run.lease"]
         journal.append(run, engine, lease=lease)
         journal.release(lease)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 from pathlib import Path
 
 import pytest
 
 from dr.engine.core.errors import ExitCode
+from dr.engine.service.starting import boot_id, process_start
 from tests.sample_run import ASKS, IN_DOUBT, REJECTED, RUN, SUCCEEDS, Row
 from tests.unit.cli.conftest import Dr, Journalled
 
@@ -249,3 +252,29 @@ def test_lab_commands_say_when_no_lab_is_up(dr: Dr, tmp_path: Path) -> None:
     assert "no lab is up" in said.out
     assert dr("lab", "shell", "--dir", str(tmp_path / "none"), "db-a").code == ExitCode.FAILED
     assert dr("lab", "faults").out.startswith("storage-killed")
+
+
+def test_a_run_outside_of_a_lab_must_be_confirmed_by_name(dr: Dr, workspace: Path) -> None:
+    said = dr("run", "storage-failure", "--env", "prod", "--yes")
+    assert said.code == ExitCode.USAGE
+    assert "'storage-failure' in PRODUCTION (prod) must be confirmed" in said.err
+    assert "hint: Add --confirm storage-failure." in said.err
+    assert json.loads(dr("status", "--json").out)["runs"] == []
+
+
+def test_another_name_than_that_of_the_runbook_confirms_nothing(dr: Dr, workspace: Path) -> None:
+    said = dr("run", "storage-failure", "--env", "prod", "--confirm", "storage")
+    assert said.code == ExitCode.USAGE
+    assert "'storage' is not the name of the runbook; nothing was started" in said.err
+
+
+def test_a_second_run_of_the_same_runbook_is_refused_while_an_engine_has_the_first(
+    dr: Dr, journalled: Journalled
+) -> None:
+    (first, *rest) = ASKS
+    here = f"{socket.gethostname()} pid {os.getpid()} start {process_start(os.getpid())}"
+    held = f"{here} boot {boot_id()}"
+    journalled([first, *rest], holder=held)
+    said = dr("run", "storage-failure")
+    assert said.code == ExitCode.HELD
+    assert f"Type 'dr attach {RUN}' to follow it." in said.err

@@ -77,7 +77,7 @@ def terminal(folder: Path, *words: str, **environ: str) -> Iterator[Terminal]:
     if pid == 0:
         try:
             os.chdir(folder)
-            os.execve(command[0], command, surroundings)
+            os.execve(command[0], command, surroundings)  # noqa: S606
         finally:
             os._exit(127)
     ioctl(stream, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 80, 0, 0))
@@ -99,6 +99,7 @@ def test_a_run_that_is_over_stays_on_the_screen(workspace: Path, journalled: Jou
         assert program.end() == 0
         assert "SUCCEEDED" in program.text
         assert "Is the storage really gone?" in program.text
+        assert "✓ done" in program.text
         assert "\x1b[" in program.raw
 
 

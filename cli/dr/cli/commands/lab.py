@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -174,7 +175,8 @@ def break_(fault: str, targets: tuple[str, ...], directory: Path | None) -> None
     """Break something."""
     from dr.lab import api
 
-    _say(api.break_(_place(directory), fault, *targets), _("broken: {fault} on {targets}"))
+    hit = api.break_(_place(directory), fault, *targets)
+    _say(fault, hit, _("broken: {fault} on {targets}"))
 
 
 @lab.command("heal", cls=DrCommand, help=N_("Take a fault back."))
@@ -185,15 +187,16 @@ def heal(fault: str, targets: tuple[str, ...], directory: Path | None) -> None:
     """Take a fault back."""
     from dr.lab import api
 
-    _say(api.heal(_place(directory), fault, *targets), _("healed: {fault} on {targets}"))
+    healed = api.heal(_place(directory), fault, *targets)
+    _say(fault, healed, _("healed: {fault} on {targets}"))
 
 
-def _say(answer: Any, words: str) -> None:
+def _say(fault: str, targets: Sequence[str], words: str) -> None:
     session = current()
     if session.json:
-        session.result({"v": 1, **answer})
+        session.result({"v": 1, "fault": fault, "targets": list(targets)})
         return
-    click.echo(words.format(fault=answer["fault"], targets=", ".join(answer["targets"])))
+    click.echo(words.format(fault=fault, targets=", ".join(targets)))
 
 
 @lab.command("faults", cls=DrCommand, help=N_("List the faults that can be injected."))

@@ -79,8 +79,10 @@ def run(  # noqa: PLR0913, PLR0917 (one for each option)
     if record is not None:
         _resume(session, record, ask=not yes)
     else:
+        must_ask = _must_ask(session, name, confirm)
         _announce(session, name, given, drill=drill)
-        _confirmed(session, name, confirm)
+        if must_ask:
+            _ask(session, name)
         record = session.desk.start(
             name,
             given,
@@ -165,40 +167,48 @@ def _announce(session: Session, name: str, inputs: Mapping[str, str], *, drill: 
             session.say(_("This is a DRILL."))
 
 
-def _confirmed(session: Session, name: str, confirm: str | None) -> None:
-    """Make sure that a person means this runbook in this environment.
+def _must_ask(session: Session, name: str, confirm: str | None) -> bool:
+    """Return whether the name must still be typed.
 
     Raises:
-        UserError: the name is missing or another one.
+        UserError: another name was given, or none and there is nobody to ask.
     """
-    desk = session.desk
-    environment = desk.environment
-    wanted = desk.load(name).name
-    if confirm is None and str(environment.kind) == "lab":
-        return
-    word, _style = environment_word(str(environment.kind), environment.name)
-    if confirm is None:
-        if not session.asks:
-            raise UserError(
-                _("running '{name}' in {environment} must be confirmed").format(
-                    name=wanted, environment=word
-                ),
-                hint=_("Add --confirm {name}.").format(name=wanted),
-                code="confirm",
-            )
-        confirm = click.prompt(
-            _("{environment}: type the name of the runbook to carry it out").format(
-                environment=word
-            ),
-            err=True,
-            default="",
-            show_default=False,
-        )
-    if confirm != wanted:
+    environment = session.desk.environment
+    wanted = session.desk.load(name).name
+    if confirm is not None:
+        _same_name(wanted, confirm)
+        return False
+    if str(environment.kind) == "lab":
+        return False
+    if not session.asks:
+        word, _style = environment_word(str(environment.kind), environment.name)
         raise UserError(
-            _("'{given}' is not the name of the runbook; nothing was started").format(
-                given=confirm
+            _("running '{name}' in {environment} must be confirmed").format(
+                name=wanted, environment=word
             ),
+            hint=_("Add --confirm {name}.").format(name=wanted),
+            code="confirm",
+        )
+    return True
+
+
+def _ask(session: Session, name: str) -> None:
+    """Let the person type the runbook's name."""
+    environment = session.desk.environment
+    word, _style = environment_word(str(environment.kind), environment.name)
+    typed = click.prompt(
+        _("{environment}: type the name of the runbook to carry it out").format(environment=word),
+        err=True,
+        default="",
+        show_default=False,
+    )
+    _same_name(session.desk.load(name).name, typed)
+
+
+def _same_name(wanted: str, given: str) -> None:
+    if given != wanted:
+        raise UserError(
+            _("'{given}' is not the name of the runbook; nothing was started").format(given=given),
             hint=_("The name is '{name}'.").format(name=wanted),
             code="confirm",
         )
