@@ -41,6 +41,7 @@ class Copy:
     stanza: str = ""
     config: str = "/etc/pgbackrest.conf"
     user: str = ""
+    repository: str = "/var/lib/pgbackrest"
     expect: Expectation = Expectation()
     unavailable: Text = Text()
 
@@ -104,6 +105,7 @@ def _copy(data: Mapping[str, Any]) -> Copy:
         stanza=str(data.get("stanza") or ""),
         config=str(data.get("config") or "/etc/pgbackrest.conf"),
         user=str(data.get("user") or ""),
+        repository=str(data.get("repository") or "/var/lib/pgbackrest"),
         expect=Expectation(
             fixed=_duration(expect.get("fixed")), rate_mb_s=None if rate is None else float(rate)
         ),

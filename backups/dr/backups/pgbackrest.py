@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -65,8 +65,8 @@ class Repository:
     backups: tuple[BackupRef, ...] = ()
     wal_first: str | None = None
     wal_last: str | None = None
+    archive_id: str = ""
     system_id: str = ""
-    notes: tuple[str, ...] = field(default=())
 
 
 def parse_info(text: str, stanza: str) -> Repository:
@@ -107,6 +107,9 @@ def _repository(entry: dict[str, Any]) -> Repository:
         backups=tuple(_backup(b, databases) for b in entry.get("backup", [])),
         wal_first=min((str(a["min"]) for a in archives), default=None),
         wal_last=max((str(a["max"]) for a in archives), default=None),
+        archive_id=max(((str(a["max"]), str(a.get("id", ""))) for a in archives), default=("", ""))[
+            1
+        ],
         system_id=str(current["system-id"]) if current else "",
     )
 
@@ -159,6 +162,14 @@ def wal_bytes_after(backup: BackupRef, repository: Repository) -> int | None:
 
 def _segment(name: str) -> int:
     return int(name[8:16], 16) * 256 + int(name[16:24], 16)
+
+
+def archive_folder(repository_path: str, repository: Repository) -> str | None:
+    """Return the folder of the repository that holds the newest archived segment."""
+    if repository.wal_last is None or not repository.archive_id:
+        return None
+    place = f"{repository.stanza}/{repository.archive_id}/{repository.wal_last[:16]}"
+    return f"{repository_path}/archive/{place}"
 
 
 def info_argv(config: str, stanza: str) -> list[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dr.backups.catalogue import BackupSet, Copy
-from dr.backups.pgbackrest import CatalogueError, Repository, parse_info
-from dr.engine.actions.hosts import Connections
+from dr.backups.pgbackrest import CatalogueError, Repository, archive_folder, parse_info
+from dr.engine.actions.hosts import Connections, StorageError
 from dr.engine.actions.observations import PGBACKREST_INFO
 from dr.engine.core.errors import ActionError
 
@@ -44,6 +44,25 @@ def _look(connections: Connections, copy: Copy, os_user: str) -> Repository | st
         return error.message
     except CatalogueError as error:
         return f"{error.message}: {done.stderr.strip()[-200:]}" if done.stderr else error.message
+
+
+def archived_at(connections: Connections, copy: Copy, repository: Repository) -> datetime | None:
+    """Return when the newest log segment arrived in the archive, by the backup host's clock.
+
+    Everything committed before then can be replayed.  None when the repository's folder can not be
+    looked into, as in an object store.
+    """
+    folder = archive_folder(copy.repository, repository)
+    if folder is None or not copy.host:
+        return None
+    try:
+        observer = connections.observer(copy.host)
+        names = observer.listing(folder, timeout=LOOK) or ()
+        newest = next((n for n in names if n.startswith(f"{repository.wal_last}-")), None)
+        found = observer.stat(f"{folder}/{newest}", timeout=LOOK) if newest else None
+    except (ActionError, StorageError):
+        return None
+    return datetime.fromtimestamp(found.modified, UTC) if found else None
 
 
 def os_user_of(inventory: Mapping[str, Any], backup_set: BackupSet) -> str:

@@ -19,7 +19,7 @@ from dr.backups.pgbackrest import (
     restore_argv,
     wal_bytes_after,
 )
-from dr.engine.actions.backup_catalogue import look_into, os_user_of
+from dr.engine.actions.backup_catalogue import archived_at, look_into, os_user_of
 from dr.engine.actions.branch_ledgers import collect
 from dr.engine.actions.driver import Driver, specify
 from dr.engine.actions.hosts import Connections, StorageError, host_of
@@ -246,15 +246,17 @@ class Restore(Driver[RestoreInput]):
             return Forecast(loss=UNKNOWN, available=Check(holds=False, because=chosen))
         empty = self._target(attempt, world, service)
         takes = estimate(chosen.backup, chosen.repository, chosen.candidate.copy.expect)
-        # the archive says which segment came last and not when: only the backup's own end is sure
+        copy, last = chosen.candidate.copy, chosen.repository.wal_last
+        moment = archived_at(self._connections, copy, chosen.repository)
         detected = detected_at(world, self.given(attempt).detected_at)
-        lost = max(timedelta(), detected - chosen.backup.consistent_at)
-        basis = Text(
-            en=f"{takes.basis}; loss at most since backup {chosen.backup.label}, less what of the "
-            f"log up to {chosen.repository.wal_last} can be replayed",
-            zh=f"{takes.basis}；损失不超过备份 {chosen.backup.label} 以来的业务，"
-            f"归档日志（至 {chosen.repository.wal_last}）可减少损失",
-        )
+        lost = max(timedelta(), detected - (moment or chosen.backup.consistent_at))
+        if moment is not None:
+            en = f"loss at most since log segment {last} was archived"
+            zh = f"损失不超过日志段 {last} 归档以来的业务"
+        else:
+            en = f"loss at most since backup {chosen.backup.label}; the log to {last} makes it less"
+            zh = f"损失不超过备份 {chosen.backup.label} 以来的业务，归档日志（至 {last}）可减少损失"
+        basis = Text(en=f"{takes.basis}; {en}", zh=f"{takes.basis}；{zh}")
         return Forecast(
             p50=takes.p50,
             p90=takes.p90,
