@@ -50,6 +50,7 @@ class Reconcile(Driver[ReconcileInput]):
         ReconcileInput,
         effects=(Effect.READ, Effect.IDEMPOTENT),
         probes=True,
+        closes=True,
         outputs={
             "branches": "map",
             "loss_branches": "map",

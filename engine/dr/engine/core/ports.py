@@ -47,6 +47,8 @@ class ActionSpec:
         verifies: ``verify`` proves the effect, and not only that the action ended.
         needs_host: it acts on a target host and is refused without ``hosts``.
         outputs: name to type (string, integer, number, boolean, duration, moment, list, map, any).
+        closes: it belongs to closing the incident (branches' reconciliation), not to the
+            technical recovery, whose moment is measured without it.
         proofs: outputs that may stand in a ``requires``.
         input_schema: JSON Schema of ``with``.
     """
@@ -60,6 +62,7 @@ class ActionSpec:
     undoes: bool = False
     verifies: bool = True
     needs_host: bool = False
+    closes: bool = False
     outputs: Mapping[str, str] = field(default_factory=dict)
     proofs: frozenset[str] = frozenset()
     input_schema: Mapping[str, Any] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from dr.engine.core.states import (
     StepState,
     advance,
 )
+from dr.engine.core.values import parse_utc
 
 _E, _S = StepEvent, StepState
 
@@ -82,7 +83,9 @@ class StepView:
     @property
     def is_restless(self) -> bool:
         """Whether something is under way, waits or is in doubt."""
-        return self.state in _RESTLESS or any(u.state in _RESTLESS for u in list(self.units.values()))
+        return self.state in _RESTLESS or any(
+            u.state in _RESTLESS for u in list(self.units.values())
+        )
 
     @property
     def latest(self) -> UnitView | None:
@@ -194,7 +197,9 @@ def fold(run: str, events: Iterable[Event]) -> RunView:
 def _created(view: RunView, event: Event) -> None:
     view.created = event.data
     view.moments.created = event.at
-    view.moments.detected = event.at
+    # people may have seen it before they typed the command
+    seen = event.data.get("detected_at")
+    view.moments.detected = parse_utc(str(seen)) if seen else event.at
 
 
 def _lease(view: RunView, event: Event) -> None:

@@ -627,7 +627,7 @@ class Executor:
         self._mark_recovered()
 
     def _mark_recovered(self) -> None:
-        """Write the moment at which everything up to the phase ``recover`` has ended well."""
+        """Write the moment of the technical recovery, once."""
         view = self.context.view
         if view.moments.recovered is not None or not self._recovery_steps:
             return
@@ -642,11 +642,15 @@ class Executor:
 
     @cached_property
     def _recovery_steps(self) -> list[Step]:
-        early = {"assess", "decide", "isolate", "recover"}
+        """Steps whose good end is the technical recovery: through ``prove``, without closing."""
+        early = {"assess", "decide", "isolate", "recover", "prove"}
         steps = self.context.runbook.steps
         if not any(s.phase == "recover" for s in steps):
             return []
-        return [s for s in steps if s.phase in early]
+        return [s for s in steps if s.phase in early and not self._closes(s)]
+
+    def _closes(self, step: Step) -> bool:
+        return bool(step.uses) and self.context.ports.actions.get(step.uses).spec.closes
 
     def _well(self, step: Step) -> bool:
         seen = self.context.view.steps.get(step.id)
@@ -701,11 +705,8 @@ class Executor:
             state, because = RunState.FAILED, self._failing
         else:
             state, because = RunState.SUCCEEDED, ""
-        drafts = []
-        if state is RunState.SUCCEEDED:
-            drafts.append(Draft(Kind.RUN_CLOSED))
         data = {"state": state, "because": because, "rejected": self._rejected}
-        self.context.recorder.write(*drafts, Draft(Kind.RUN_ENDED, data=data))
+        self.context.recorder.write(Draft(Kind.RUN_ENDED, data=data))
 
     def exit_code(self) -> ExitCode:
         """Return what the engine's process says about the ended run."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -28,7 +28,7 @@ from dr.engine.journal.verdict import Verdict
 from dr.engine.loader.expressions import Grammar
 from dr.engine.service.approvals import Approvals
 from dr.engine.service.catalog import RunbookEntry, entries, load_runbook
-from dr.engine.service.engine_process import carry_out, operator_event
+from dr.engine.service.engine_process import carry_out, file_reports, operator_event
 from dr.engine.service.logs import FileLogs
 from dr.engine.service.measured import MeasuredDurations
 from dr.engine.service.plans import Plan, Planning, plan_digest
@@ -42,6 +42,7 @@ from dr.engine.service.starting import (
 )
 from dr.engine.service.vault import Vault
 from dr.engine.service.wiring import (
+    Reach,
     SystemClock,
     logs_folder,
     offline_actions,
@@ -135,9 +136,9 @@ class Desk:
         runbook = self.load(name)
         inventory = with_paths(self.workspace, self.inventory)
         record = self._record(runbook, inputs, inventory, "real", "nobody")
-        wiring = wire(
-            self.workspace, self.journal, inventory, self.environment.name, read_only=True
-        )
+        reach = Reach.LOOK if probe else Reach.NOTHING
+        name_ = self.environment.name
+        wiring = wire(self.workspace, self.journal, inventory, name_, reach=reach)
         try:
             planning = Planning(wiring.ports, runbook, record, probe=probe)
             return planning.plan(self.inventory, self.environment.name)
@@ -315,6 +316,11 @@ class Desk:
     def verify(self, run: str) -> Verdict:
         """Check the hash chain of a run."""
         return self.journal.verify(self.journal.run(run).id)
+
+    def report(self, run: str, languages: Sequence[str] = ("en", "zh")) -> list[Path]:
+        """Write the reports of a run as it stands now; return their files."""
+        record = self.journal.run(run)
+        return file_reports(self.workspace, self.journal, record, languages)
 
     def check_inventory(self) -> list[Problem]:
         """Return every problem of the environment's inventory files."""

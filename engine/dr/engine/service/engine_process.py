@@ -7,8 +7,10 @@ import logging
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
 
 from dr.engine.core.errors import DrError, ExitCode, HeldError
@@ -22,6 +24,8 @@ from dr.engine.runtime.executor import Executor
 from dr.engine.runtime.recorder import Recorder, StoppedError
 from dr.engine.service.starting import holder
 from dr.engine.service.wiring import wire, with_paths
+from dr.incidents.report.filing import file_report
+from dr.incidents.report.rendering import LANGUAGES
 from dr.inventory.workspace import Workspace
 
 log = logging.getLogger("dr.engine")
@@ -70,6 +74,7 @@ def carry_out(workspace: Workspace, journal: Journal, record: RunRecord) -> Exit
     try:
         state = executor.run()
         log.info("run %s: %s", record.id, state)
+        _report_the_end(workspace, journal, record)
         return executor.exit_code()
     except StoppedError as error:
         log.exception("run %s: stopped", record.id)
@@ -77,6 +82,25 @@ def carry_out(workspace: Workspace, journal: Journal, record: RunRecord) -> Exit
     finally:
         recorder.release()
         wiring.close()
+
+
+def file_reports(
+    workspace: Workspace, journal: Journal, record: RunRecord, languages: Sequence[str]
+) -> list[Path]:
+    """Write the reports of a run from its journal as it stands; return the files."""
+    folder = workspace.state / "reports"
+    zone = str(record.inventory.get("timezone", "UTC"))
+    events = journal.events(record.id)
+    filed = file_report(record, events, folder, languages=list(languages), zone=zone)
+    return [filed.directory / name for name in filed.files]
+
+
+def _report_the_end(workspace: Workspace, journal: Journal, record: RunRecord) -> None:
+    """Write the report once more: only now does the journal say how the run ended."""
+    try:
+        file_reports(workspace, journal, record, LANGUAGES)
+    except (OSError, DrError):
+        log.exception("run %s: the last report was not written", record.id)
 
 
 def _with_inventory(record: RunRecord, inventory: dict[str, object]) -> RunRecord:

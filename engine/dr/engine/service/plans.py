@@ -8,7 +8,7 @@ are kept in a journal in memory, so that later steps can be rendered from them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -93,6 +93,7 @@ class Planning:
         lease = journal.acquire(record.id, "plan")
         view = fold(record.id, journal.events(record.id))
         self._recorder = Recorder(journal, lease, view, ports.secrets)
+        ports = replace(ports, journal=journal)  # what a plan writes, it writes nowhere
         self._context = RunContext(ports, record, runbook, self._recorder)
         self._forecaster = Forecaster(self._context)
         self._conductor = Conductor(self._context)
@@ -189,7 +190,8 @@ class Planning:
         missing = [name for name in earlier if name not in self._context.view.steps]
         if missing:
             return UNCLEAR, f"unknown until {', '.join(missing)}"
-        return (UNCLEAR, error.message) if earlier else (CANNOT, error.message)
+        unclear = bool(earlier) or not self._probe
+        return (UNCLEAR if unclear else CANNOT), error.message
 
     def _read(self, step: Step, action: Action, attempt: Attempt) -> tuple[str, str]:
         if not action.spec.reads_only:
@@ -238,7 +240,7 @@ class Planning:
                 f"{o.name}: {o.because.say('en')}" for o in options
             )
         if not self._probe and not able:
-            mark = UNCLEAR
+            mark, because = UNCLEAR, "unknown until the hosts are asked"
         return PlannedStep(
             id=step.id,
             title=step.title.plain(),
@@ -301,6 +303,7 @@ def declared_roles(inventory: Mapping[str, Any], service: str) -> dict[str, Any]
     standby = next((m for m in members if m != primary), None)
     return {
         "primary": {"host": primary, "basis": "declared"},
+        "old_primary": {"host": primary, "basis": "declared"},
         "standby": {"host": standby, "basis": "declared"},
         "members": {},
     }

@@ -168,6 +168,7 @@ def created_draft(runbook: Runbook, record: RunRecord, kind: str, plan_hash: str
             "inputs": dict(record.inputs),
             "requester": record.requester,
             "mode": record.mode,
+            "detected_at": record.inputs.get("detected_at"),
             "objectives": {
                 "rto_s": runbook.rto.total_seconds() if runbook.rto else None,
                 "rpo_s": runbook.rpo.total_seconds() if runbook.rpo else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -14,6 +15,7 @@ from dr.engine.actions.postgres.observatory import Roles
 from dr.engine.actions.registry import ActionRegistry
 from dr.engine.actions.standard import standard_actions
 from dr.engine.actions.transport.ssh import SshConnections
+from dr.engine.core.errors import RefusedError
 from dr.engine.core.ports import Journal
 from dr.engine.loader.expressions import Grammar
 from dr.engine.runtime.context import Ports
@@ -23,6 +25,14 @@ from dr.engine.service.standing import StandingAuthority
 from dr.engine.service.vault import Vault
 from dr.inventory.snapshot import snapshot
 from dr.inventory.workspace import Workspace
+
+
+class Reach(Enum):
+    """How far connections go."""
+
+    NOTHING = "nothing"
+    LOOK = "look"
+    ACT = "act"
 
 
 class SystemClock:
@@ -38,15 +48,15 @@ class SystemClock:
 
 
 class Unreachable:
-    """Connections for commands that look at no host: any use is a mistake in dr."""
+    """Connections for commands that ask no host: what would need one is unknown."""
 
     def observer(self, host: str) -> Any:
         """Refuse."""
-        raise AssertionError(f"this command was not to look at {host}")
+        raise RefusedError(f"{host} was not asked", hint="Add --probe to ask the hosts.")
 
     def actor(self, host: str) -> Any:
         """Refuse."""
-        raise AssertionError(f"this command was not to act on {host}")
+        raise RefusedError(f"{host} was not asked", hint="Add --probe to ask the hosts.")
 
     def close(self) -> None:
         """Do nothing."""
@@ -71,17 +81,20 @@ def wire(
     inventory: Mapping[str, Any],
     environment: str,
     *,
-    read_only: bool = False,
+    reach: Reach = Reach.ACT,
 ) -> Wiring:
     """Put the real parts together.
 
     Args:
         inventory: the snapshot that the run keeps, with ``paths`` filled in.
-        read_only: hand out connections that are unable to act, for dry runs.
+        reach: what the connections are able to do, whatever an action asks of them.
     """
     vault = Vault(workspace.directory)
-    connections = SshConnections(inventory, workspace.directory, read_only=read_only)
-    actions = standard_actions(connections)
+    connections: Connections = Unreachable()
+    if reach is not Reach.NOTHING:
+        read_only = reach is Reach.LOOK
+        connections = SshConnections(inventory, workspace.directory, read_only=read_only)
+    actions = standard_actions(connections, workspace=workspace.directory, state=workspace.state)
     return Wiring(
         ports=Ports(
             journal=journal,
