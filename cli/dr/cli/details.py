@@ -99,7 +99,9 @@ def _unknown(value: object) -> bool:
 def _question(frame: Frame, asked: QuestionView) -> list[Line]:
     question = asked.question
     outcome = known(OUTCOME_WORDS, asked.outcome) if asked.outcome else _("open")
-    lines: list[Line] = [line((f"@ {question.id} ", "strong"), f"{outcome}: {say(question.asks)}")]
+    lines: list[Line] = [line((f"@ {question.id} ", "strong"), outcome)]
+    asks = wrap(say(question.asks), frame.width, first="    ", rest="    ")
+    lines += [line(part) for part in asks]
     for answer in asked.answers:
         words = known(VERDICT_WORDS, answer.verdict)
         choice = f" [{answer.choice}]" if answer.choice else ""

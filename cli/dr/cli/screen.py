@@ -10,7 +10,7 @@ from typing import Any
 from dr.cli.lines import Line, Span, fitted, line
 from dr.cli.outline import PHASES, Outline, OutlineStep
 from dr.cli.text import _
-from dr.cli.width import cells, column, cut
+from dr.cli.width import cells, column, cut, wrap
 from dr.cli.words import (
     PHASE_WORDS,
     STYLES,
@@ -280,7 +280,8 @@ def _question(frame: Frame, asked: QuestionView) -> list[Line]:
     question = asked.question
     waited = span(asked.opened, frame.now)
     lines: list[Line] = [
-        line(("@ ", "warn"), (f"{question.id}: ", "strong"), say(question.asks)),
+        line(("@ ", "warn"), (f"{question.id}", "strong")),
+        *(line(part) for part in wrap(say(question.asks), frame.width, first="  ", rest="  ")),
     ]
     who = ", ".join(_awaited(frame, question.id)) or question.approvers or _("anyone")
     text = "  " + _("awaits {who} since {time} ({length})").format(

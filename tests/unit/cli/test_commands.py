@@ -278,3 +278,14 @@ def test_a_second_run_of_the_same_runbook_is_refused_while_an_engine_has_the_fir
     said = dr("run", "storage-failure")
     assert said.code == ExitCode.HELD
     assert f"Type 'dr attach {RUN}' to follow it." in said.err
+
+
+def test_doctor_names_what_is_wrong_and_still_looks_at_the_rest(dr: Dr, workspace: Path) -> None:
+    said = dr("doctor", "--json")
+    assert said.code == ExitCode.FAILED
+    findings = {f["name"]: f for f in json.loads(said.out)["findings"]}
+    assert findings["inventory"]["ok"] is False
+    assert findings["inventory"]["hint"]
+    assert findings["journal"]["ok"] is True
+    assert findings["disk"]["ok"] in {True, False}
+    assert "WRONG" in dr("doctor").out

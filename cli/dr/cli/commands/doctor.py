@@ -28,7 +28,9 @@ def doctor() -> int:
     """Check the surroundings."""
     session = current()
     enter_lab(session)
-    findings = list(session.desk.doctor())
+    from dr.engine.service.checkup import examine
+
+    findings = examine(session.desk)
     if session.json:
         session.result({"v": 1, "findings": [_data(finding) for finding in findings]})
     else:

@@ -10,7 +10,6 @@ import click
 from dr.cli.command import DrCommand, group
 from dr.cli.failure import problem_data, problem_lines
 from dr.cli.lines import Line, line, painted
-from dr.cli.network import enter_lab
 from dr.cli.session import current
 from dr.cli.text import N_, _, ngettext
 from dr.cli.width import cells, pad
@@ -99,7 +98,6 @@ def _about(entry: object) -> str:
 def check() -> int:
     """Check the inventory."""
     session = current()
-    enter_lab(session)
     problems = session.desk.check_inventory()
     errors = [p for p in problems if p.severity == "error"]
     if session.json:

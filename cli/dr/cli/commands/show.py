@@ -17,7 +17,7 @@ from dr.cli.outline import outline_of
 from dr.cli.screen import Frame
 from dr.cli.session import Session, current, marks_ascii
 from dr.cli.terminal import width
-from dr.cli.text import N_, _, language
+from dr.cli.text import N_, _
 from dr.cli.width import cells, pad
 from dr.cli.words import say
 from dr.engine.core.canonical import plain
@@ -128,7 +128,7 @@ def _runbooks(session: Session) -> None:
 
 
 def _report(session: Session, run: str) -> None:
-    paths = [str(path) for path in session.desk.report(run, language()[:2])]
+    paths = [str(path) for path in session.desk.report(run)]
     if session.json:
         session.result({"v": 1, "run": run, "reports": paths})
         return
