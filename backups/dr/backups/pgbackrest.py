@@ -160,6 +160,14 @@ def wal_bytes_after(backup: BackupRef, repository: Repository) -> int | None:
     return max(0, _segment(last) - _segment(backup.wal_start) + 1) * _SEGMENT_BYTES
 
 
+def archive_end(repository: Repository) -> tuple[int, int] | None:
+    """Return the timeline and the log position that the archive reaches; None when it is empty."""
+    last = repository.wal_last
+    if last is None or not _WAL_NAME.fullmatch(last):
+        return None
+    return int(last[:8], 16), (_segment(last) + 1) * _SEGMENT_BYTES
+
+
 def _segment(name: str) -> int:
     return int(name[8:16], 16) * 256 + int(name[16:24], 16)
 

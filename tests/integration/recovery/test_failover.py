@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,8 @@ def look(site: Site) -> Mapping[str, Any]:
 
 
 def psql(site: Site, host: str, sql: str) -> str:
-    words = ["psql", "-XAtq", "-h", "/run/postgresql", "-U", "postgres", "-d", "registry", "-c", sql]
-    return in_host(site.lab, host, words).stdout.strip()
+    words = ["psql", "-XAtq", "-h", "/run/postgresql", "-U", "postgres", "-d", "registry"]
+    return in_host(site.lab, host, [*words, "-c", sql]).stdout.strip()
 
 
 def test_roles_are_seen_and_not_read_from_the_inventory(site: Site) -> None:
@@ -105,6 +106,17 @@ def test_a_promotion_made_before_is_recognised_with_the_same_outputs(site: Site)
     assert probe.outputs["recovered_to"] == STORY["recovered_to"]
     seen = look(site)
     assert (seen["old_primary"]["host"], seen["standby"]["host"]) == ("db-a", "db-b")
+
+
+def test_a_restore_is_no_way_back_once_another_host_writes(site: Site) -> None:
+    restore = site.actions["backup.restore"]
+    attempt = site.attempt("backup.restore", "spare", set="registry-db")
+    said = site.inside(lambda: restore.forecast(attempt, site.world))
+    assert said.available.holds is False
+    assert "db-b writes already" in said.available.because
+    promote = site.attempt("postgres.promote", "db-b")
+    said = site.inside(lambda: site.actions["postgres.promote"].forecast(promote, site.world))
+    assert (said.available.holds, said.loss) == (True, timedelta())
 
 
 def test_a_second_host_is_not_promoted(site: Site) -> None:

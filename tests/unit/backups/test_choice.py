@@ -74,9 +74,7 @@ def test_the_newest_backup_is_passed_over_when_it_is_damaged() -> None:
 
 def test_a_backup_newer_than_the_wanted_moment_is_not_chosen() -> None:
     held = repository(backup("before", 24), backup("after", 1))
-    found = candidates(
-        SET, {"disk": held}, medium="disk", target_time=NOON - timedelta(hours=2)
-    )
+    found = candidates(SET, {"disk": held}, medium="disk", target_time=NOON - timedelta(hours=2))
     best = choose(found)
     assert best is not None
     assert best.backup is not None

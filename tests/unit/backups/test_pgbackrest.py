@@ -102,9 +102,7 @@ def test_a_restore_never_replaces_what_is_there_and_never_archives() -> None:
 
 def test_a_restore_to_a_moment_ends_there_and_writes() -> None:
     moment = datetime(2026, 11, 22, 3, tzinfo=UTC)
-    argv = restore_argv(
-        config="/c", stanza="s", data_dir="/d", label="L", target_time=moment
-    )
+    argv = restore_argv(config="/c", stanza="s", data_dir="/d", label="L", target_time=moment)
     assert "--target=2026-11-22 03:00:00.000000+00" in argv
     assert "--target-action=promote" in argv
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -99,7 +100,7 @@ def test_gaps_and_used_numbers_together_are_the_whole_range(
     gaps = serial_gaps(used, first, last)
     missing = {n for gap in gaps for n in range(gap.first, gap.last + 1)}
     assert missing == set(range(first, last + 1)) - used
-    assert all(a.last + 1 < b.first for a, b in zip(gaps, gaps[1:], strict=False))
+    assert all(a.last + 1 < b.first for a, b in pairwise(gaps))
 
 
 def test_a_gap_is_a_range_and_not_a_list_of_numbers() -> None:

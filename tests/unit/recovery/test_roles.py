@@ -106,4 +106,5 @@ def test_with_no_standby_seen_nobody_is_healthy() -> None:
 
 def test_a_look_carries_its_moment() -> None:
     later = NOW + timedelta(seconds=1)
-    assert picture([primary("db-a", at=later)], "db-a")["primary"]["at"].endswith("03:00:01.000000Z")
+    seen = picture([primary("db-a", at=later)], "db-a")
+    assert seen["primary"]["at"] == "2026-11-22T03:00:01.000000Z"

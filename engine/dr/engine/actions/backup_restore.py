@@ -14,6 +14,7 @@ from dr.backups.choice import Candidate, candidates, choose, estimate
 from dr.backups.pgbackrest import (
     BackupRef,
     Repository,
+    archive_end,
     complaints,
     fixed_settings,
     restore_argv,
@@ -29,6 +30,8 @@ from dr.engine.actions.postgres.loss import Loss, loss
 from dr.engine.actions.postgres.member import Member, mark_path
 from dr.engine.actions.postgres.observatory import look_at_hosts
 from dr.engine.actions.postgres.proof import recheck_proof
+from dr.engine.actions.postgres.roles import old_primary
+from dr.engine.actions.postgres.roles import primary as find_primary
 from dr.engine.actions.postgres.scan import scan
 from dr.engine.actions.postgres.scripts import script
 from dr.engine.actions.postgres.service import Service, required_proof, service_of
@@ -244,12 +247,19 @@ class Restore(Driver[RestoreInput]):
         chosen = self._choose(attempt, world)
         if isinstance(chosen, str):
             return Forecast(loss=UNKNOWN, available=Check(holds=False, because=chosen))
+        members = look_at_hosts(self._connections, service, world.inventory, world.clock)
+        writing = find_primary(members, service.expected_primary)
+        old = old_primary(members, writing, service.expected_primary)
+        if writing.basis == "observed" and writing.host not in (old.host, attempt.host):
+            because = f"{writing.host} writes already; a restored database would be a second"
+            return Forecast(loss=UNKNOWN, available=Check(holds=False, because=because))
         empty = self._target(attempt, world, service)
         takes = estimate(chosen.backup, chosen.repository, chosen.candidate.copy.expect)
         copy, last = chosen.candidate.copy, chosen.repository.wal_last
         moment = archived_at(self._connections, copy, chosen.repository)
         detected = detected_at(world, self.given(attempt).detected_at)
         lost = max(timedelta(), detected - (moment or chosen.backup.consistent_at))
+        lost = max(lost, self._least(world, service, members, chosen.repository, detected))
         if moment is not None:
             en = f"loss at most since log segment {last} was archived"
             zh = f"损失不超过日志段 {last} 归档以来的业务"
@@ -264,6 +274,30 @@ class Restore(Driver[RestoreInput]):
             basis=basis,
             available=Check(holds=empty.holds, because=empty.because),
         )
+
+    def _least(
+        self,
+        world: World,
+        service: Service,
+        members: Sequence[Member],
+        repository: Repository,
+        detected: datetime,
+    ) -> timedelta:
+        """Return the loss of the best standby when it reaches past the archive.
+
+        What a standby lacks the archive then lacks as well, so a restore can not lose less.
+        """
+        end = archive_end(repository)
+        ahead = [
+            m
+            for m in members
+            if end is not None and m.role == "standby" and (m.timeline or 0, m.end or 0) >= end
+        ]
+        if not ahead:
+            return timedelta()
+        best = max(ahead, key=lambda m: m.end or 0)
+        branches = collect(self._connections, service, world.inventory)
+        return loss(gather(best, members, branches, detected)).at_most or timedelta()
 
     def _service(self, attempt: Attempt, world: World) -> Service:
         given = self.given(attempt)

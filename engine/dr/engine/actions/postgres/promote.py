@@ -205,8 +205,20 @@ class Promote(Driver[PromoteInput]):
         if target is None or not is_healthy(target):
             because = target.because if target else "no host was seen that could take over"
             return Forecast(loss=UNKNOWN, available=Check(holds=False, because=because))
-        lost = self._loss(attempt, world, service, members)
         whole, basis = intact(target)
+        if target.role == "primary":
+            words = Text(
+                en=f"{target.host} has been promoted already; nothing more is lost",
+                zh=f"{target.host} 已被提升为主库，不会再有数据损失",
+            )
+            return Forecast(
+                p50=timedelta(seconds=1),
+                p90=timedelta(seconds=2),
+                loss=timedelta(),
+                basis=words,
+                available=Check(holds=whole is not False, because=basis),
+            )
+        lost = self._loss(attempt, world, service, members)
         return Forecast(
             p50=timedelta(seconds=3),
             p90=timedelta(seconds=15),
