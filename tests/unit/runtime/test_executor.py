@@ -408,3 +408,94 @@ def test_a_secret_reaches_the_action_and_never_the_journal() -> None:
     world.run()
     assert action.seen_inputs[0]["password"].reveal() == "resolved-env:PASSWORD"
     assert "resolved-env" not in str(world.journal.events(world.record.id))
+
+
+UNDOING = """
+format: 1
+name: made-up
+steps:
+  - {id: a, uses: do.it, effect: once}
+  - id: b
+    uses: do.it
+    effect: once
+    undo: { uses: do.back, effect: once GATE }
+  - {id: c, uses: do.break, effect: once, on_failure: undo}
+"""
+
+
+def undoing(gate: str = "") -> tuple[MadeUpWorld, Outside]:
+    outside = Outside()
+    world = MadeUpWorld(
+        UNDOING.replace("GATE", gate),
+        Do(outside),
+        Do(outside, "do.back"),
+        Do(outside, "do.break", raises=[RefusedError("no", facts={"before": True})]),
+    )
+    world.outside = outside
+    return world, outside
+
+
+def test_a_failed_step_may_take_back_the_whole_run_newest_first() -> None:
+    world, outside = undoing()
+    assert world.run() is RunState.FAILED
+    assert states(world) == {"a": _S.UNDONE, "b": _S.UNDONE, "c": _S.FAILED}
+    events = world.journal.events(world.record.id)
+    assert [e.step for e in events if e.kind is Kind.UNDO_INTENT] == ["b", "a"]
+    assert outside.order == ["a", "b", "b.undo"]
+
+
+@pytest.mark.parametrize(("verdict", "state"), [("go-on", _S.UNDONE), ("fail", _S.SUCCEEDED)])
+def test_an_undo_with_a_gate_waits_for_its_people(verdict: str, state: StepState) -> None:
+    gate = ", gate: { approvers: { group: leadership }, ask: { en: Back?, zh: 撤销吗 } }"
+    world, _ = undoing(gate)
+    asked: list[Question] = []
+
+    def answer(question: Question) -> Answer:
+        asked.append(question)
+        return world.says("ana", verdict, reason="I say so")
+
+    assert world.run_answering(answer) is RunState.FAILED
+    assert asked[0].approvers == "leadership"
+    assert states(world)["b"] is state
+
+
+def test_contact_lost_again_and_again_does_not_begin_an_idempotent_step_for_ever() -> None:
+    outside = Outside()
+    lost = LostContactError("connection lost", facts={"before": True})
+    action = Do(outside, attaches=False, probes=False, raises=[lost] * 50)
+    world = made(
+        "  - {id: a, uses: do.it, effect: idempotent, on_failure: fail, retry: {attempts: 3}}\n",
+        action,
+    )
+    assert world.run() is RunState.FAILED
+    assert world.view().steps["a"].units[None].attempt == 3
+
+
+def test_a_simulated_step_of_a_drill_acts_on_nothing_and_its_outputs_are_unknown() -> None:
+    world = made(
+        "  - {id: a, uses: do.it, drill: simulate}\n"
+        "  - {id: b, uses: do.it, with: {x: '${{ steps.a.outputs.value }}'}}\n",
+        mode="drill",
+    )
+    assert world.run() is RunState.SUCCEEDED
+    assert world.outside.order == ["b"]
+    assert world.view().steps["a"].outputs == {"value": {"unknown": True}}
+
+
+def test_an_old_fact_is_looked_at_again_before_it_decides() -> None:
+    outside = Outside()
+    look = Do(outside, "do.look", outputs={"value": 1})
+    world = made(
+        "  - {id: look, uses: do.look, effect: read, fresh: 60s}\n"
+        "  - {id: wait, uses: human.task, with: {group: s, instructions: {en: x, zh: x}}}\n"
+        "  - {id: act, uses: do.it, if: '${{ steps.look.outputs.value == 1 }}'}\n",
+        look,
+        Do(outside),
+    )
+
+    def answer(_question: Question) -> Answer:
+        world.clock.forward(timedelta(minutes=5))
+        return world.says("cai", "done")
+
+    assert world.run_answering(answer) is RunState.SUCCEEDED
+    assert outside.effects["R-20261101-abcde/look/engine"] == 2

@@ -284,7 +284,8 @@ def _step_finished(view: RunView, event: Event) -> None:
 
 def _reopened(view: RunView, event: Event) -> None:
     step = view.step(event.step or "")
-    step.state, step.ended, step.because = StepState.PENDING, None, ""
+    step.state, step.ended = StepState.PENDING, None
+    step.because = str(event.data.get("because", ""))
     for unit in list(step.units.values()):
         done = unit.state in {StepState.SUCCEEDED, StepState.ALREADY_DONE}
         if done and event.data.get("keep_done", True) and step.fan_out:

@@ -110,7 +110,7 @@ class Conductor:
                 {
                     "state": "succeeded",
                     "via": "simulated",
-                    "outputs": {},
+                    "outputs": dict.fromkeys(action.spec.outputs, UNKNOWN),
                     "facts": {"would": list(action.describe(attempt))},
                 },
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from dr.engine.core.errors import DrError
+from dr.engine.core.errors import DrError, LostContactError
 from dr.engine.core.events import Draft, Kind
 from dr.engine.core.faults import passage
 from dr.engine.core.model import Effect, InDoubt, Step
@@ -119,6 +119,13 @@ class Settler:
         return over and seen.presence is Presence.ABSENT and unit.attempt > 0
 
     def _again(self, step: Step, unit: UnitView, via: str) -> None:
+        """Let another attempt begin; contact lost again and again counts as attempts."""
+        lost = (unit.error or {}).get("code") == "lost_contact"
+        if lost and unit.attempt >= step.retry.attempts:
+            message = str((unit.error or {}).get("message", "contact was lost"))
+            error = LostContactError(message, hint="Nothing is running any more; retry the step.")
+            self.conductor.end(step, unit.host, unit.attempt, "failed", error=error)
+            return
         self.conductor.end(
             step, unit.host, unit.attempt, "retry", retry_at=self.context.now(), via=via
         )

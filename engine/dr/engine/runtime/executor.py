@@ -39,7 +39,7 @@ from dr.engine.runtime.forecasts import Forecaster
 from dr.engine.runtime.gates import Gatekeeper
 from dr.engine.runtime.ladder import Ladders
 from dr.engine.runtime.recorder import StoppedError
-from dr.engine.runtime.undoing import Undoer
+from dr.engine.runtime.undoing import Left, Undoer
 
 log = logging.getLogger("dr.runtime")
 
@@ -87,7 +87,7 @@ class Executor:
         self.settler = Settler(self.context, self.conductor)
         self.forecaster = Forecaster(self.context)
         self.gates = Gatekeeper(self.context, self.forecaster)
-        self.undoer = Undoer(self.context)
+        self.undoer = Undoer(self.context, self.gates)
         self.ladders = Ladders(self.context, self.gates, self.forecaster, self.undoer)
         self.fan_outs = FanOut(self.context)
 
@@ -173,13 +173,20 @@ class Executor:
             self.planner.open_finally()
             self.context.provisional = not self._is_over()
         for step in view.restless():
-            self._recover_step(self.context.runbook.by_id[step.id], step)
+            known = self.context.runbook.by_id[step.id]
+            if known.is_ladder:
+                self._resume_ladder(known)
+        if self._undoes_all():
+            self._undo()
 
-    def _recover_step(self, step: Step, seen: StepView) -> None:
-        if step.is_ladder:
-            self._in_pool((step.id, None), lambda: self.ladders.resume(step))
-        elif seen.state is _S.UNDOING and step.ladder is None:
-            self._undo([step])
+    def _resume_ladder(self, ladder: Step) -> None:
+        self._in_pool((ladder.id, None), lambda: self.ladders.resume(ladder))
+
+    def _undoes_all(self) -> bool:
+        """Whether a failed step's policy is to take back what the run did."""
+        failed = (s for s in self.context.runbook.steps if s.on_failure is OnFailure.UNDO)
+        views = (self.context.view.steps.get(s.id) for s in failed)
+        return any(v is not None and v.state is _S.FAILED for v in views)
 
     def _finally_views(self) -> list[StepView]:
         ids = {s.id for s in self.context.runbook.finally_}
@@ -281,7 +288,9 @@ class Executor:
             self._ask_again(lapsed, "the approval lapsed before anything was started")
         elif kind is ActionKind.GATE:
             if not self._refresh(self._rung_conditions(step), step):
-                self._in_pool((step.id, None), lambda: self.gates.open_gate(step))
+                seen = self.context.view.steps.get(step.id)
+                again = seen.because if seen else ""
+                self._in_pool((step.id, None), lambda: self.gates.open_gate(step, again))
         elif kind is ActionKind.TASK:
             self.gates.open_task(step)
         else:
@@ -483,11 +492,20 @@ class Executor:
             case QuestionKind.FAILURE, "skip":
                 payload = {"because": because, "by": answer.by}
                 self.context.recorder.write(Draft(Kind.STEP_SKIPPED, step.id, data=payload))
+            case QuestionKind.FALLBACK, _ if "undo" in question.card:
+                self._go_on_undoing(step)
             case QuestionKind.FALLBACK, "go-on":
                 self._next_rung(step, str(question.card.get("rung", "")), "person")
             case _:
                 self._failing = because
                 self._fail_ladder(step, because)
+
+    def _go_on_undoing(self, step: Step) -> None:
+        """People decided about an undo: go on with what it belongs to."""
+        if step.ladder is not None:
+            self._resume_ladder(self.context.runbook.by_id[step.ladder])
+        else:
+            self._undo()
 
     def _fail_ladder(self, step: Step, because: str) -> None:
         seen = self.context.view.steps.get(step.id)
@@ -510,7 +528,7 @@ class Executor:
             self._failing = because
         elif step.on_failure is OnFailure.UNDO:
             self._failing = because
-            self._undo([s for s in self.context.runbook.steps if not s.in_finally])
+            self._undo()
         else:
             self._ask_about(step, because)
 
@@ -529,11 +547,13 @@ class Executor:
             error=error,
         )
 
-    def _undo(self, steps: list[Step]) -> None:
+    def _undo(self) -> None:
+        """Take back what the run did, the newest first; a ladder's running rung included."""
+        steps = [s for s in self.context.runbook.walk() if not s.in_finally and s.uses]
         self._in_pool(("undo", None), lambda: self._undone(self.undoer.undo(steps)))
 
-    def _undone(self, clean: bool) -> None:
-        if not clean:
+    def _undone(self, left: Left) -> None:
+        if left is Left.SOMETHING:
             log.warning("not every effect could be taken back")
 
     def _break_rung(self, ladder: Step, rung: str, step: Step) -> None:
@@ -616,8 +636,11 @@ class Executor:
 
     def _is_over(self) -> bool:
         if self._failing or self.context.view.abort is not None:
-            return True
+            return not self._undo_waits()
         return self.planner.main_over and not self.context.view.open_questions()
+
+    def _undo_waits(self) -> bool:
+        return any("undo" in q.question.card for q in self.context.view.open_questions())
 
     def _announce(self, state: RunState, because: str) -> None:
         view = self.context.view

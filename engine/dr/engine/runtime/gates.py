@@ -45,7 +45,7 @@ class Gatekeeper:
             asks=_asked(Text.of(said.get("ask")) or step.title, because),
             nonce=nonce(),
             opened=utc_text(opened),
-            approvers=_group(said.get("approvers")),
+            approvers=group_of(said.get("approvers")),
             quorum=int(said.get("quorum", 1)),
             distinct_from=self._distinct(said.get("distinct_from", ["requester"])),
             plan_hash=self._plan_hash(step, options, proposed),
@@ -76,7 +76,7 @@ class Gatekeeper:
                 asks=Text.of(said.get("instructions")) or step.title,
                 nonce=nonce(),
                 opened=utc_text(opened),
-                approvers=_group(said.get("group")),
+                approvers=group_of(said.get("group")),
                 decide_by=_later(opened, step.deadline),
                 on_timeout="wait",
                 verdicts=("done", "failed"),
@@ -86,9 +86,16 @@ class Gatekeeper:
         )
 
     def ask(
-        self, kind: QuestionKind, step: Step, asks: Text, verdicts: Sequence[str], **card: Any
+        self,
+        kind: QuestionKind,
+        step: Step,
+        asks: Text,
+        verdicts: Sequence[str],
+        *,
+        approvers: str = "",
+        **card: Any,
     ) -> None:
-        """Ask an operator what to do about a failure or a rung, once."""
+        """Ask what to do about a failure, a rung or an undo, once; ``approvers`` or an operator."""
         for asked in self.context.view.open_questions():
             if asked.question.step == step.id and asked.question.kind is kind:
                 return
@@ -100,6 +107,7 @@ class Gatekeeper:
                 asks=asks,
                 nonce=nonce(),
                 opened=utc_text(self.context.now()),
+                approvers=approvers,
                 verdicts=tuple(verdicts),
                 card=card,
             )
@@ -329,7 +337,8 @@ def _is_over(step: Any) -> bool:
     return step is not None and step.state in ENDED
 
 
-def _group(value: Any) -> str:
+def group_of(value: Any) -> str:
+    """Return the group that an ``approvers`` value names."""
     return str(value.get("group", "")) if isinstance(value, Mapping) else str(value or "")
 
 

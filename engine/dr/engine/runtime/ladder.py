@@ -13,7 +13,7 @@ from dr.engine.core.values import Text
 from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.forecasts import Forecaster
 from dr.engine.runtime.gates import Gatekeeper
-from dr.engine.runtime.undoing import Undoer
+from dr.engine.runtime.undoing import Left, Undoer
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,10 @@ class Ladders:
     def leave(self, ladder: Step, rung_name: str) -> None:
         """Undo the finished steps of a failed rung; go on only when no effect is left."""
         rung = _rung(ladder, rung_name)
-        if self.undoer.undo(rung.steps):
+        left = self.undoer.undo(rung.steps)
+        if left is Left.NOTHING:
             self.fall_back(ladder, rung_name, "undone")
+        if left is not Left.SOMETHING:
             return
         note = self.context.view.steps[ladder.id].rung_notes.get(rung_name, "")
         self.gates.ask(

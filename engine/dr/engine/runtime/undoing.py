@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 
 from dr.engine.core.errors import ActionError, DrError
 from dr.engine.core.events import Draft, Kind
 from dr.engine.core.faults import passage
 from dr.engine.core.model import Effect, Step
 from dr.engine.core.ports import Found
+from dr.engine.core.questions import QuestionKind
 from dr.engine.core.states import StepState
+from dr.engine.core.values import Text
 from dr.engine.core.view import UnitView
 from dr.engine.runtime.attempts import error_data
 from dr.engine.runtime.context import RunContext
+from dr.engine.runtime.gates import Gatekeeper, group_of
 from dr.engine.runtime.world import AttemptWorld
 
 _S = StepState
+
+
+class Left(Enum):
+    """What is left after an undo."""
+
+    NOTHING = "nothing"
+    SOMETHING = "something"
+    WAITS = "waits"  # people are asked before it goes on
 
 
 @dataclass(frozen=True)
@@ -24,18 +36,53 @@ class Undoer:
     """Undoes steps; runs in a worker thread."""
 
     context: RunContext
+    gates: Gatekeeper
 
-    def undo(self, steps: Sequence[Step]) -> bool:
-        """Undo what is undoable of ``steps``, last first; return whether no effect is left.
+    def undo(self, steps: Sequence[Step]) -> Left:
+        """Undo what is undoable of ``steps``, the one that ended last first.
 
-        An effect is left where a step that acted has no undo, where its undo failed, or where
-        it failed in a way that may have left something behind.
+        An effect is left where a step that acted has no undo, where its undo failed or was
+        refused by people, or where it failed in a way that may have left something behind.
         """
         clean = True
-        for step in reversed(steps):
+        for step in sorted(steps, key=self._ended, reverse=True):
+            if self._must_ask(step):
+                return Left.WAITS
             for unit in list(self._units(step)):
                 clean = self._undo_unit(step, unit) and clean
-        return clean
+        return Left.NOTHING if clean else Left.SOMETHING
+
+    def _ended(self, step: Step) -> float:
+        seen = self.context.view.steps.get(step.id)
+        return seen.ended.timestamp() if seen and seen.ended else 0.0
+
+    def _must_ask(self, step: Step) -> bool:
+        """Ask the undo's own gate where it has one; return whether it is not decided."""
+        if step.undo is None or step.undo.gate is None:
+            return False
+        if not any(u.state is _S.SUCCEEDED and u.intent for u in self._units(step)):
+            return False
+        if self._decision(step):
+            return False
+        asks = Text.of(step.undo.gate.get("ask")) or Text(
+            en=f"Take step '{step.id}' back?", zh=f"是否撤销步骤“{step.id}”？"
+        )
+        self.gates.ask(
+            QuestionKind.FALLBACK,
+            step,
+            asks,
+            ("go-on", "fail"),
+            approvers=group_of(step.undo.gate.get("approvers")),
+            undo=step.id,
+        )
+        return True
+
+    def _decision(self, step: Step) -> str:
+        """Return what people decided about the undo; empty while they have not."""
+        for asked in list(self.context.view.questions.values()):
+            if asked.question.step == step.id and "undo" in asked.question.card:
+                return asked.outcome
+        return ""
 
     def _units(self, step: Step) -> Sequence[UnitView]:
         seen = self.context.view.steps.get(step.id)
@@ -50,7 +97,7 @@ class Undoer:
             return self._left_nothing(unit)
         if unit.state not in {_S.SUCCEEDED, _S.UNDOING, _S.UNDO_FAILED}:
             return False
-        if not self._can_undo(step):
+        if not self._can_undo(step) or self._decision(step) == "fail":
             return False
         return self._carry_out(step, unit)
 
