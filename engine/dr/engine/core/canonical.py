@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from math import isfinite
 from typing import Any
 
 from dr.engine.core.values import Secret, Text, Unknown, utc_text
@@ -27,6 +28,8 @@ def plain(value: object) -> Any:
         TypeError: the value has no JSON form.
     """
     match value:
+        case float() if not isfinite(value):
+            return {"unknown": True}  # no JSON number; whoever measured it measured nothing
         case None | bool() | str() | int() | float():
             return value.value if isinstance(value, Enum) else value
         case Secret():

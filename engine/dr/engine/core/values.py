@@ -111,7 +111,7 @@ def format_duration(length: timedelta | None) -> str:
 
 def utc_text(moment: datetime) -> str:
     """Write an aware moment as RFC 3339 in UTC with microseconds and a ``Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_utc(text: str) -> datetime:
