@@ -21,7 +21,7 @@ GENESIS = "0" * 64
 """The hash before the first event of a run."""
 
 
-def plain(value: object) -> Any:
+def plain(value: object) -> Any:  # noqa: PLR0911 - one line for each type
     """Return ``value`` as JSON data; secrets become their reference, durations seconds.
 
     Raises:
