@@ -9,10 +9,15 @@ from typing import Any
 
 from dr.engine.core.canonical import plain
 from dr.engine.core.errors import DrError
-from dr.engine.core.events import Draft, Event
+from dr.engine.core.events import Draft, Event, Kind
 from dr.engine.core.faults import passage
 from dr.engine.core.ports import Journal, Lease, Secrets
 from dr.engine.core.view import RunView
+
+
+_QUIET = frozenset({Kind.INTENT, Kind.HANDLE, Kind.RESULT, Kind.UNDO_INTENT, Kind.UNDO_HANDLE})
+"""What an attempt under way writes; nothing can be decided before it ends, so the main loop sleeps
+on: waking it costs more than the write does."""
 
 
 class StoppedError(DrError):
@@ -22,7 +27,7 @@ class StoppedError(DrError):
 class Recorder:
     """Appends events with the engine's lease and folds them into the view.
 
-    Whatever changes the view wakes the main loop through ``touched``.  After the first failed
+    Whatever may change what is to be done wakes the main loop through ``touched``.  After the first failed
     append nothing is written and, because every act comes after its intent, nothing acts.
     """
 
@@ -100,7 +105,8 @@ class Recorder:
 
     def _apply(self, event: Event) -> None:
         self.view.apply(event)
-        self.touched.put(event.step)
+        if event.kind not in _QUIET:
+            self.touched.put(event.step)
 
     def _masked(self, draft: Draft) -> Draft:
         return Draft(draft.kind, draft.step, draft.host, draft.attempt, self._mask(draft.data))
