@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dr.engine.core.errors import RefusedError
-from dr.engine.core.ports import Presence
+from dr.engine.core.ports import Found, Presence
 from dr.lab.api import break_
 from dr.lab.enter import in_host
 from tests.integration.recovery.conftest import Site
@@ -46,13 +46,28 @@ def test_a_host_with_data_is_never_restored_over(site: Site) -> None:
 
 
 def test_the_newest_backup_comes_back_with_its_log(site: Site) -> None:
-    outputs = site.perform(
-        "backup.restore", "spare", set="registry-db", requires=fenced(site), timeout="4m"
-    ).outputs
+    proof = fenced(site)
+    attempt = site.attempt(
+        "backup.restore", "spare", set="registry-db", requires=proof, timeout="4m"
+    )
+    action = site.actions["backup.restore"]
+    outcome = site.inside(lambda: action.perform(attempt, site.world))
+    check = site.inside(lambda: action.verify(attempt, site.world, outcome))
+    assert check.holds is True, check.because
+    outputs = outcome.outputs
     assert outputs["host"] == "spare"
+    STORY["attempt"] = attempt
     assert outputs["timeline"] == 2
     assert outputs["system_id"] == STORY["proof"]["system_id"]
     STORY["outputs"] = outputs
+
+
+def test_an_engine_that_died_meanwhile_finds_the_restore_and_its_outputs(site: Site) -> None:
+    action = site.actions["backup.restore"]
+    attached = site.inside(lambda: action.attach(STORY["attempt"], site.world))
+    assert attached.found is Found.ENDED
+    assert attached.outcome is not None
+    assert attached.outcome.outputs == STORY["outputs"]
 
 
 def test_the_restored_server_archives_nothing(site: Site) -> None:
