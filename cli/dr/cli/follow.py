@@ -137,11 +137,12 @@ class ScreenViewer:
         return text.splitlines()
 
 
-def follow(session: Session, run: str, *, wait: bool) -> ExitCode:
+def follow(session: Session, run: str, *, wait: bool, starting: bool = False) -> ExitCode:
     """Show the run until it ends and return the exit code for how it stands.
 
     Args:
         wait: keep following while the run waits for people; without it the view ends there.
+        starting: an engine has just been started and may need a while until it has the run.
 
     Raises:
         DrError: the engine of the run is gone.
@@ -149,7 +150,8 @@ def follow(session: Session, run: str, *, wait: bool) -> ExitCode:
     try:
         with _screen(session) as screen:
             viewer = _viewer(session, screen)
-            return _follow(session, run, viewer, wait=wait)
+            watch = EngineWatch(session.desk, run, STARTUP_S if starting else 0.0)
+            return _follow(session, run, viewer, watch, wait=wait)
     except KeyboardInterrupt:
         session.say("\n" + _("you left the view; the run goes on: dr attach {run}").format(run=run))
         return ExitCode.VIEW_LEFT
@@ -169,8 +171,10 @@ def _viewer(session: Session, screen: LiveScreen | None) -> Viewer:
     return PlainViewer() if screen is None else ScreenViewer(session, screen)
 
 
-def _follow(session: Session, run: str, viewer: Viewer, *, wait: bool) -> ExitCode:
-    view, watch = RunView(run), EngineWatch(session.desk, run)
+def _follow(
+    session: Session, run: str, viewer: Viewer, watch: EngineWatch, *, wait: bool
+) -> ExitCode:
+    view = RunView(run)
     for batch in session.desk.follow(run):
         view.apply_all(batch)
         stops = not wait and view.seq > 0 and not batch and _waits(view)
@@ -197,8 +201,8 @@ def _waits(view: RunView) -> bool:
 class EngineWatch:
     """Notices that the engine of a run is gone."""
 
-    def __init__(self, desk: Any, run: str) -> None:
-        self._desk, self._run = desk, run
+    def __init__(self, desk: Any, run: str, patience_s: float) -> None:
+        self._desk, self._run, self._patience_s = desk, run, patience_s
         self._begun = self._looked = time.monotonic()
         self._seen = False
 
@@ -214,7 +218,7 @@ class EngineWatch:
         self._looked = now
         if self._desk.engine_alive(self._run):
             self._seen = True
-        elif self._seen or now - self._begun > STARTUP_S:
+        elif self._seen or now - self._begun > self._patience_s:
             raise DrError(
                 _("the engine of run {run} is gone; the run is not over").format(run=self._run),
                 hint=_("Type 'dr resume {run}' to go on with it.").format(run=self._run),

@@ -201,6 +201,8 @@ def _foot(plan: Data, width: int) -> list[Line]:
             words, style = _("fits the RTO of {rto}"), "good"
         case False:
             words, style = _("does NOT fit the RTO of {rto}"), "bad"
+        case _ if rto is None:
+            words, style = _("the runbook declares no RTO"), "dim"
         case _:
             words, style = _("whether it fits the RTO of {rto} is unknown"), "warn"
     lines.append(line((words.format(rto=seconds(rto)), style)))

@@ -76,8 +76,8 @@ def dr(capsys: pytest.CaptureFixture[str]) -> Dr:
     return call
 
 
-HOLDER = "gone pid 1 start 1 boot 0"
-"""An engine of an earlier boot: certainly dead."""
+HOLDER = "elsewhere pid 1 start 1 boot 0"
+"""An engine on another machine: it counts as living."""
 
 
 class Journalled(Protocol):

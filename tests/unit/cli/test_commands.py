@@ -289,3 +289,13 @@ def test_doctor_names_what_is_wrong_and_still_looks_at_the_rest(dr: Dr, workspac
     assert findings["journal"]["ok"] is True
     assert findings["disk"]["ok"] in {True, False}
     assert "WRONG" in dr("doctor").out
+
+
+def test_attach_says_that_the_engine_is_gone_and_how_to_go_on(
+    dr: Dr, journalled: Journalled
+) -> None:
+    journalled(ASKS, holder=f"{socket.gethostname()} pid 1 start 1 boot an-earlier-one")
+    said = dr("attach")
+    assert said.code == ExitCode.FAILED
+    assert f"error: the engine of run {RUN} is gone; the run is not over" in said.err
+    assert f"hint: Type 'dr resume {RUN}' to go on with it." in said.err

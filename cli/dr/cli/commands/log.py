@@ -38,13 +38,21 @@ def log(words: tuple[str, ...], host: str | None, tail: int) -> None:
     session = current()
     run, rest = run_and_rest(session.desk, words, 1)
     if rest:
-        text = session.desk.output(run, rest[0], host=host, tail=tail)
+        where = host or _last_host(session.desk.view(run), rest[0])
+        text = session.desk.output(run, rest[0], host=where, tail=tail)
         if session.json:
             session.result({"v": 1, "run": run, "step": rest[0], "output": text})
         else:
             click.echo(text, nl=not text.endswith("\n"))
         return
     _events(session, run)
+
+
+def _last_host(view: RunView, step: str) -> str | None:
+    """Return the host that the step moved on last; None for the engine itself."""
+    seen = view.steps.get(step)
+    unit = seen.latest if seen else None
+    return unit.host if unit else None
 
 
 def _events(session: Session, run: str) -> None:

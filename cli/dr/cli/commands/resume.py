@@ -35,4 +35,4 @@ def resume(run: str | None, no_wait: bool, detach: bool) -> int | None:
         if session.json:
             session.result({"v": 1, "run": record.id})
         return None
-    return follow(session, record.id, wait=not no_wait)
+    return follow(session, record.id, wait=not no_wait, starting=True)

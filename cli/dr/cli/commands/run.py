@@ -91,7 +91,7 @@ def run(  # noqa: PLR0913, PLR0917 (one for each option)
             plan_file=plan_file,
         )
         session.say(_("run {run} has begun").format(run=record.id))
-    return follow(session, record.id, wait=not no_wait)
+    return follow(session, record.id, wait=not no_wait, starting=True)
 
 
 def _what(
