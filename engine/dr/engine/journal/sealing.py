@@ -16,8 +16,13 @@ from dr.engine.core.ports import Clock
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
+# what is encoded was copied by ``_plain`` and holds no circle
 _encode = json.JSONEncoder(
-    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+    ensure_ascii=False,
+    sort_keys=True,
+    separators=(",", ":"),
+    allow_nan=False,
+    check_circular=False,
 ).encode
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from queue import SimpleQueue
 from typing import Any
 
@@ -13,7 +13,6 @@ from dr.engine.core.events import Draft, Event, Kind
 from dr.engine.core.faults import passage
 from dr.engine.core.ports import Journal, Lease, Secrets
 from dr.engine.core.view import RunView
-
 
 _QUIET = frozenset({Kind.INTENT, Kind.HANDLE, Kind.RESULT, Kind.UNDO_INTENT, Kind.UNDO_HANDLE})
 """What an attempt under way writes; nothing can be decided before it ends, so the main loop sleeps
@@ -27,8 +26,9 @@ class StoppedError(DrError):
 class Recorder:
     """Appends events with the engine's lease and folds them into the view.
 
-    Whatever may change what is to be done wakes the main loop through ``touched``.  After the first failed
-    append nothing is written and, because every act comes after its intent, nothing acts.
+    Whatever may change what is to be done wakes the main loop through ``touched``.  After the
+    first failed append nothing is written and, because every act comes after its intent,
+    nothing acts.
     """
 
     def __init__(self, journal: Journal, lease: Lease, view: RunView, secrets: Secrets) -> None:
@@ -109,20 +109,19 @@ class Recorder:
             self.touched.put(event.step)
 
     def _masked(self, draft: Draft) -> Draft:
-        return Draft(draft.kind, draft.step, draft.host, draft.attempt, self._mask(draft.data))
-
-    def _mask(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        masked: dict[str, Any] = _walk(plain(data), self._secrets)
-        return masked
+        data = _walk(draft.data, self._secrets.redact)
+        return Draft(draft.kind, draft.step, draft.host, draft.attempt, data)
 
 
-def _walk(value: Any, secrets: Secrets) -> Any:
-    match value:
-        case str():
-            return secrets.redact(value)
-        case dict():
-            return {key: _walk(item, secrets) for key, item in value.items()}
-        case list():
-            return [_walk(item, secrets) for item in value]
-        case _:
-            return value
+def _walk(value: Any, redact: Callable[[str], str]) -> Any:
+    """Return ``value`` as JSON data with every text in it redacted."""
+    kind = type(value)
+    if kind is str:
+        return redact(value)
+    if kind is int or kind is float or kind is bool or value is None:
+        return value
+    if kind is dict:
+        return {str(key): _walk(item, redact) for key, item in value.items()}
+    if kind is list or kind is tuple:
+        return [_walk(item, redact) for item in value]
+    return _walk(plain(value), redact)
