@@ -273,7 +273,7 @@ def ladder(
 
 
 def approving(world: MadeUpWorld, **more: object) -> RunState:
-    return world.run_answering(lambda q: world.says("ana", "approve", reason="yes", **more))  # type: ignore[arg-type]
+    return world.run_answering(lambda q: world.says("ana", "approve", reason="yes", **more))
 
 
 def test_the_proposed_rung_binds_the_outputs_of_its_ladder() -> None:

@@ -64,7 +64,14 @@ class GateApprove(Driver[GateApproveInputs]):
         "由人员审批",
         GateApproveInputs,
         effects=(Effect.READ, Effect.IDEMPOTENT, Effect.ONCE, Effect.IRREVERSIBLE),
-        outputs={"by": "list", "choice": "string", "reason": "string", "max_loss_s": "number"},
+        outputs={
+            "approved_by": "list",
+            "choice": "string",
+            "max_loss_s": "number",
+            "means": "list",
+            "reasons": "list",
+            "expires": "moment",
+        },
         kind=ActionKind.GATE,
     )
 

@@ -51,7 +51,7 @@ class HumanTask(Driver[HumanTaskInputs]):
         "由人员完成任务",
         HumanTaskInputs,
         effects=(Effect.READ, Effect.IDEMPOTENT, Effect.ONCE, Effect.IRREVERSIBLE),
-        outputs={"by": "string", "evidence": "map", "verdict": "string"},
+        outputs={"by": "string"},
         kind=ActionKind.TASK,
     )
 

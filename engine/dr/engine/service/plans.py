@@ -15,11 +15,11 @@ from typing import Any
 from dr.engine.core.canonical import digest, plain
 from dr.engine.core.errors import ActionError, DrError
 from dr.engine.core.events import Draft, Kind
-from dr.engine.core.model import Effect, Runbook, Step
+from dr.engine.core.model import Effect, Runbook, Rung, Step
 from dr.engine.core.ports import Action, ActionKind, Attempt, Outcome, Presence, RunRecord
 from dr.engine.core.questions import Option
 from dr.engine.core.schedule import batches, critical_path, waves
-from dr.engine.core.values import UNKNOWN
+from dr.engine.core.values import UNKNOWN, Text
 from dr.engine.core.view import fold
 from dr.engine.journal.memory import MemoryJournal
 from dr.engine.runtime.attempts import Conductor
@@ -232,8 +232,8 @@ class Planning:
         able = [o.name for o in options if o.available]
         rungs = []
         for option, rung in zip(options, step.rungs, strict=True):
-            inner = [self._step(s) for s in rung.steps]
-            rungs.append({**plain(option), "steps": [plain(s) for s in inner]})
+            inner = [plain(self._step(s)) for s in rung.steps]
+            rungs.append({**plain(self._asked(option, rung)), "steps": inner})
         mark, because = (WOULD, f"{proposed.name} proposed") if proposed else (CANNOT, "")
         if not able:
             because = "no rung is available: " + "; ".join(
@@ -255,6 +255,13 @@ class Planning:
             p90_s=proposed.p90_s if proposed else None,
             rungs=tuple(rungs),
         )
+
+    def _asked(self, option: Option, rung: Rung) -> Any:
+        """Return the option; where no host was asked, nobody knows whether it is available."""
+        if self._probe or rung.unavailable is not None or option.available:
+            return option
+        because = Text(en="unknown until the hosts are asked", zh="须询问主机后方可得知")
+        return {**plain(option), "available": None, "because": because.plain()}
 
     def _hosts(self, step: Step) -> tuple[str, ...]:
         try:
