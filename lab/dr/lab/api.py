@@ -3,40 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import json
 import os
 import re
-import select
-import shutil
-import signal
 import subprocess
 import sys
 import time
-import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dr.lab import kernel, rpc
-from dr.lab.enter import MARK, enter, host_command, in_host, is_up, shell
+from dr.lab import rpc
+from dr.lab.enter import enter, host_command, in_host, is_up, shell
 from dr.lab.errors import LabDownError, LabError, LabUsageError
-from dr.lab.faults import REQUESTS
 from dr.lab.golden import golden
-from dr.lab.hostfiles import host_keys, known_hosts, login_path, names_file, write_host_files
+from dr.lab.hostfiles import host_keys, known_hosts, names_file, write_host_files
 from dr.lab.keys import make_keys, public_key
+from dr.lab.launch import start_world
+from dr.lab.namespaces import refusal
 from dr.lab.plan import LabOptions, LabPlan, default_directory, plan_volumes
 from dr.lab.postgres import find_installation
 from dr.lab.readiness import wait_until_ready
+from dr.lab.remains import VERSION, locked, remove, write_json
 from dr.lab.topology import plan_topology
-from dr.lab.volume import Volume, loops_of, thaw_leftovers
+from dr.lab.volume import Volume
 from dr.lab.workspace import key_files, workspace_folder, write_workspace
-from dr.lab.world import run_world
 
-_VERSION = 1
-_PART = f".{MARK}"
-_END_S = 15.0
 _SAFE_PATH = re.compile(r"[A-Za-z0-9/._+@-]+")
 
 __all__ = [
@@ -50,6 +42,7 @@ __all__ = [
     "host_command",
     "in_host",
     "is_up",
+    "set_wire",
     "shell",
     "status",
     "up",
@@ -82,33 +75,43 @@ def up(options: LabOptions | None = None) -> LabStatus:
     options = _resolved(options or LabOptions())
     directory = options.directory
     clock = _Clock()
-    with _locked(directory):
+    with locked(directory), _ordinary_umask():
         if is_up(directory):
             raise LabUsageError(
                 f"a lab is up in {directory} already",
                 hint="Type 'dr lab down' first, or choose another directory with --dir.",
             )
-        _remove(directory)
+        remove(directory)
         directory.mkdir(parents=True)
         try:
             _bring_up(options, clock)
         except BaseException:
             _keep_log(directory)
-            _remove(directory)
+            remove(directory)
             raise
     return replace(status(directory), timings=clock.seen)
+
+
+@contextlib.contextmanager
+def _ordinary_umask() -> Iterator[None]:
+    """Let others read and nobody else write: sshd on a host refuses looser, postgres tighter."""
+    before = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _bring_up(options: LabOptions, clock: _Clock) -> None:
     directory = options.directory
     # the mark is first: without it nothing is ever removed
-    _write_json(directory, {"version": _VERSION})
+    write_json(directory, {"version": VERSION})
     directory.chmod(0o711)
     plan = _plan(options)
     clock.saw("golden")
     _write_files(plan)
     clock.saw("files")
-    pid = _start_world(plan)
+    pid = start_world(plan)
     clock.saw("hosts")
     wait_until_ready(plan, pid)
     rpc.call(directory, "adopt")
@@ -129,11 +132,13 @@ def _resolved(options: LabOptions) -> LabOptions:
         )
     if options.rate <= 0:
         raise LabUsageError("a branch's rate must be above 0 cases a second")
-    if os.geteuid() != 0:
-        raise LabError(
-            "the lab needs root here: a lab without it is not built yet",
-            hint="Type 'sudo dr lab up', or 'dr lab doctor' to see what else is missing.",
+    if options.volume == "loop" and os.geteuid() != 0:
+        raise LabUsageError(
+            "a lab of an ordinary user has no loop volumes: attaching a device is root's",
+            hint="Leave --volume out, or type 'sudo dr lab up'.",
         )
+    if obstacle := refusal(directory.parent):
+        raise LabError(obstacle.message, hint=obstacle.hint)
     return replace(options, directory=directory, cache=options.cache.expanduser().absolute())
 
 
@@ -162,7 +167,7 @@ def _plan(options: LabOptions) -> LabPlan:
         installation=installation,
         golden=base,
         privileged=os.geteuid() == 0,
-        volumes=plan_volumes(topology, base, loop=options.volume != "dir"),
+        volumes=plan_volumes(topology, base, loop=os.geteuid() == 0 and options.volume != "dir"),
         passwords=base.passwords if base else {},
     )
 
@@ -186,105 +191,6 @@ def _write_files(plan: LabPlan) -> None:
             raise LabError("a volume could not be copied", hint="Look for free space with 'df'.")
 
 
-def _start_world(plan: LabPlan) -> int:
-    """Fork the world; return its pid once all hosts have booted."""
-    ready_read, ready_write = os.pipe()
-    owners = [os.pidfd_open(os.getpid())]
-    if plan.options.tie_pid is not None:
-        owners.append(os.pidfd_open(plan.options.tie_pid))
-    pid_read, pid_write = os.pipe()
-    child = kernel.fork()
-    if child == 0:
-        status_code = 1
-        try:
-            os.close(ready_read)
-            _detach(plan.directory / "world.log")
-            kernel.unshare(kernel.ALL_NAMESPACES)
-            world = kernel.fork()
-            if world:
-                os.write(pid_write, f"{world}\n".encode())
-                status_code = 0
-            else:
-                os.close(pid_write)
-                run_world(plan, ready_write, owners, REQUESTS)
-        except BaseException:  # noqa: BLE001  a forked child must end here, whatever happens
-            os.write(2, traceback.format_exc().encode())
-        finally:
-            os._exit(status_code)
-    for fd in (ready_write, pid_write, *owners):
-        os.close(fd)
-    with os.fdopen(pid_read) as file:
-        pid = file.readline().strip()
-    os.waitpid(child, 0)
-    if pid:
-        # written here, as the child's /proc becomes the world's own at any moment
-        _write_mark(plan, int(pid))
-    with os.fdopen(ready_read) as file:
-        if file.readline() != "ok\n":
-            raise LabError(
-                f"the lab did not start: {_tail(plan.directory / 'world.log')}",
-                hint="Type 'dr lab doctor' to see what this machine lacks.",
-            )
-    return int(pid)
-
-
-def _detach(log: Path) -> None:
-    os.setsid()
-    os.chdir("/")
-    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    nothing = os.open("/dev/null", os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.dup2(target, 1)
-    os.dup2(target, 2)
-
-
-def _write_mark(plan: LabPlan, pid: int) -> None:
-    """Write down which process is the world, so that ``down`` finds it and nothing else."""
-    mark = {
-        "version": _VERSION,
-        "pid": pid,
-        "started": _start_time(pid),
-        "boot_id": _boot_id(),
-        "path": login_path(plan),
-    }
-    _write_json(plan.directory, mark)
-
-
-def _write_json(directory: Path, mark: dict[str, Any]) -> None:
-    part = directory / _PART
-    part.write_text(json.dumps(mark))
-    part.rename(directory / MARK)
-
-
-def _boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-
-
-def _start_time(pid: int) -> int:
-    """Return when a process began, in clock ticks: tells it from a later one of the same pid."""
-    stat = Path(f"/proc/{pid}/stat").read_text()
-    return int(stat.rpartition(")")[2].split()[19])
-
-
-def _world_pid(directory: Path) -> int | None:
-    """Return the pid of the world that belongs to ``directory``; None when it is gone."""
-    try:
-        mark = json.loads((directory / MARK).read_text())
-        pid = int(mark["pid"])
-        if mark["boot_id"] == _boot_id() and mark["started"] == _start_time(pid):
-            return pid
-    except (OSError, ValueError, KeyError):
-        return None
-    return None
-
-
-def _tail(log: Path) -> str:
-    with contextlib.suppress(OSError):
-        lines = log.read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
-    return "it said nothing"
-
-
 def _keep_log(directory: Path) -> None:
     if os.environ.get("DR_LAB_KEEP_LOG"):
         with contextlib.suppress(OSError):
@@ -300,85 +206,8 @@ def down(directory: Path | None = None) -> bool:
         Whether there was anything.
     """
     directory = (directory or default_directory()).expanduser().absolute()
-    with _locked(directory):
-        return _remove(directory)
-
-
-def _remove(directory: Path) -> bool:
-    if not directory.exists():
-        return False
-    if not (directory / MARK).exists():
-        if any(path.name != _PART for path in directory.iterdir()):
-            raise LabUsageError(
-                f"{directory} is not empty and is no lab",
-                hint="Choose another directory with --dir; nothing was removed.",
-            )
-        (directory / _PART).unlink(missing_ok=True)
-        directory.rmdir()
-        return True
-    if os.geteuid() == 0:
-        thaw_leftovers(directory)
-    pid = _world_pid(directory)
-    if pid is not None:
-        _end(pid)
-    _wait_for_loops(directory)
-    _delete(directory)
-    return True
-
-
-def _end(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        world = os.pidfd_open(pid)
-        try:
-            signal.pidfd_send_signal(world, signal.SIGKILL)
-            poll = select.poll()
-            poll.register(world, select.POLLIN)
-            # the init of a pid namespace ends after everything in it
-            if not poll.poll(_END_S * 1000):
-                raise LabError(f"the lab's process {pid} does not end: something waits for storage")
-        finally:
-            os.close(world)
-
-
-def _wait_for_loops(directory: Path) -> None:
-    end = time.monotonic() + _END_S
-    while left := loops_of(directory):
-        if time.monotonic() > end:
-            raise LabError(f"still in use by somebody: {', '.join(left)}")
-        time.sleep(0.01)
-
-
-def _delete(directory: Path) -> None:
-    # the mark goes last, so that an interrupted removal can be taken up again
-    for path in directory.iterdir():
-        if path.name == MARK:
-            continue
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-    (directory / MARK).unlink()
-    directory.rmdir()
-
-
-@contextlib.contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Keep a second ``up`` or ``down`` of the same directory waiting; leaves no file behind."""
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    path = directory.with_name(f".{directory.name}.lock")
-    while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        # whoever held it before removed it: then this is the lock of a file that is gone
-        with contextlib.suppress(FileNotFoundError):
-            if os.fstat(fd).st_ino == path.stat().st_ino:
-                break
-        os.close(fd)
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
-        os.close(fd)
+    with locked(directory):
+        return remove(directory)
 
 
 def status(directory: Path | None = None) -> LabStatus:
@@ -409,6 +238,23 @@ def heal(directory: Path, fault: str, *targets: str) -> Sequence[str]:
     """Mend what :func:`break_` broke; return the targets."""
     healed: list[str] = _call(directory, "heal", fault=fault, targets=targets)["targets"]
     return healed
+
+
+def set_wire(
+    directory: Path, site: str, *, delay_ms: float | None = None, loss: float | None = None
+) -> dict[str, float]:
+    """Change the line of ``site``.
+
+    Args:
+        delay_ms: one way, 0 to 10000 milliseconds; as it was when None.
+        loss: the share of frames that is lost, 0 to 1; as it was when None.
+
+    Returns:
+        What the line carries now: up, delay_ms, loss, frames, bytes.
+    """
+    wires = _call(directory, "wire", site=site, delay_ms=delay_ms, loss=loss)["wires"]
+    changed: dict[str, float] = wires[site]
+    return changed
 
 
 def _call(directory: Path, request: str, **arguments: Any) -> dict[str, Any]:

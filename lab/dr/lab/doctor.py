@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from dr.lab.errors import LabError
+from dr.lab.namespaces import Obstacle, refusal
 from dr.lab.postgres import find_installation
 
 _PACKAGES = {
@@ -24,17 +24,9 @@ _PACKAGES = {
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
-@dataclass(frozen=True, slots=True)
-class Obstacle:
-    """One thing that is missing, and what to type."""
-
-    message: str
-    hint: str
-
-
 def obstacles() -> list[Obstacle]:
     """List what keeps this machine and user from a whole lab; empty when nothing does."""
-    return [*_programs(), *_kernel(), *_user()]
+    return [*_programs(), *_kernel()]
 
 
 def _programs() -> Iterator[Obstacle]:
@@ -52,14 +44,13 @@ def _programs() -> Iterator[Obstacle]:
 
 
 def _kernel() -> Iterator[Obstacle]:
+    if obstacle := refusal():
+        yield obstacle
+    if os.geteuid() != 0:
+        return  # no device is attached for an ordinary user, whatever there is
     known = Path("/proc/filesystems").read_text().split()
-    for kind in ("overlay", "ext4"):
-        if kind not in known and not _loadable():
-            yield Obstacle(
-                f"the kernel has no {kind} file system", f"Type 'modprobe {kind}' as root."
-            )
-    if not Path("/proc/self/ns/pid").exists() or not Path("/proc/self/ns/net").exists():
-        yield Obstacle("the kernel has no namespaces", "Use a kernel with namespaces built in.")
+    if "ext4" not in known and not Path("/proc/modules").exists():
+        yield Obstacle("the kernel has no ext4 file system", "Type 'modprobe ext4' as root.")
     if not Path("/dev/loop-control").exists():
         yield Obstacle(
             "there is no /dev/loop-control, so storage cannot be killed for real",
@@ -67,11 +58,4 @@ def _kernel() -> Iterator[Obstacle]:
         )
 
 
-def _loadable() -> bool:
-    # mount(2) loads a missing file system by itself where modules exist
-    return Path("/proc/modules").exists()
-
-
-def _user() -> Iterator[Obstacle]:
-    if os.geteuid() != 0:
-        yield Obstacle("you are not root", "Type 'sudo dr lab up'.")
+__all__ = ["Obstacle", "obstacles"]

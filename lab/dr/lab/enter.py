@@ -12,10 +12,11 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dr.lab import kernel, rpc
+from dr.lab import inside, kernel, rpc
 
 MARK = "lab.json"
 CONTROL = "control"
+_SSH_SNIPPETS = Path("/etc/ssh/ssh_config.d")
 _KINDS = ("net", "mnt", "uts", "ipc", "pid", "user")
 # nsenter starts with all capabilities; these reach past a host
 _DROPPED = "-sys_module,-sys_rawio,-sys_boot,-sys_time,-mknod,-syslog"
@@ -44,9 +45,10 @@ def enter(directory: Path, host: str = CONTROL) -> None:
         here, there = os.stat("/proc/self/ns/net"), os.fstat(namespaces["net"])
         if (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino):
             return
-        own_user, their_user = os.stat("/proc/self/ns/user"), os.fstat(namespaces["user"])
-        if own_user.st_ino != their_user.st_ino:
+        foreign = not _own_user_namespace(namespaces["user"])
+        if foreign:
             kernel.setns(namespaces["user"], kernel.CLONE_NEWUSER)
+            kernel.keep_capabilities()
         kernel.setns(namespaces["net"], kernel.CLONE_NEWNET)
     finally:
         for fd in namespaces.values():
@@ -54,6 +56,13 @@ def enter(directory: Path, host: str = CONTROL) -> None:
     kernel.unshare(kernel.CLONE_NEWNS)
     kernel.make_mounts_private()
     kernel.bind(directory / "hosts.txt", "/etc/hosts")
+    if foreign and _SSH_SNIPPETS.is_dir():
+        # root's files seem to be nobody's in there, and ssh refuses to read those
+        kernel.mount("tmpfs", _SSH_SNIPPETS, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=4k")
+
+
+def _own_user_namespace(fd: int) -> bool:
+    return os.stat("/proc/self/ns/user").st_ino == os.fstat(fd).st_ino
 
 
 def host_namespaces(directory: Path, host: str) -> dict[str, int]:
@@ -65,30 +74,32 @@ def host_namespaces(directory: Path, host: str) -> dict[str, int]:
 def host_command(
     directory: Path, host: str, argv: Sequence[str]
 ) -> tuple[list[str], Mapping[str, str], list[int]]:
-    """Return a command that runs ``argv`` as root inside ``host``.
+    """Return a command that runs ``argv`` inside ``host``: as root, or as who made the lab.
 
     Returns:
         The words, the environment, and the descriptors to pass on and close afterwards.
     """
     namespaces = host_namespaces(directory, host)
-    own_user = os.stat("/proc/self/ns/user").st_ino
-    same_user = os.fstat(namespaces["user"]).st_ino == own_user
-    flags = {"net": "--net", "mnt": "--mount", "uts": "--uts", "ipc": "--ipc", "pid": "--pid"}
-    if not same_user:
-        flags["user"] = "--user"
-    words = ["nsenter", *(f"{flag}=/proc/self/fd/{namespaces[k]}" for k, flag in flags.items())]
-    if not same_user:
-        words.append("--preserve-credentials")
-    elif os.geteuid() == 0:
-        argv = ["setpriv", f"--bounding-set={_DROPPED}", "--", *argv]
+    if _own_user_namespace(namespaces["user"]):
+        words = _by_nsenter(namespaces, argv)
+    else:
+        order = ("user", *(kind for kind in namespaces if kind != "user"))
+        words = inside.command([namespaces[kind] for kind in order], list(argv))
     mark = json.loads((directory / MARK).read_text())
     environment = {
         "PATH": mark["path"],
-        "HOME": "/root",
+        "HOME": mark.get("home", "/root"),
         "LANG": "C.UTF-8",
         "TERM": os.environ.get("TERM", "dumb"),
     }
-    return [*words, "--", *argv], environment, list(namespaces.values())
+    return words, environment, list(namespaces.values())
+
+
+def _by_nsenter(namespaces: Mapping[str, int], argv: Sequence[str]) -> list[str]:
+    flags = {"net": "--net", "mnt": "--mount", "uts": "--uts", "ipc": "--ipc", "pid": "--pid"}
+    words = [f"{flag}=/proc/self/fd/{namespaces[kind]}" for kind, flag in flags.items()]
+    drop = ["setpriv", f"--bounding-set={_DROPPED}", "--"] if os.geteuid() == 0 else []
+    return ["nsenter", *words, "--", *drop, *argv]
 
 
 def in_host(
@@ -99,7 +110,10 @@ def in_host(
     stdin: str = "",
     timeout_s: float | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``argv`` as root inside ``host``; its exit code is in the result, not an exception."""
+    """Run ``argv`` inside ``host``, as :func:`host_command` says.
+
+    Its exit code is in the result and raises nothing.
+    """
     words, environment, fds = host_command(directory, host, argv)
     try:
         return subprocess.run(

@@ -9,13 +9,15 @@ from enum import StrEnum
 from typing import Any
 
 from dr.lab.errors import LabError, LabUsageError
-from dr.lab.postgres import AS_POSTGRES, DATABASE, SOCKET_DIR, VOLUME
+from dr.lab.postgres import DATABASE, SOCKET_DIR, VOLUME, as_postgres
+from dr.lab.serve import Request
 from dr.lab.topology import unknown
-from dr.lab.world import Request, World
+from dr.lab.world import World
 
 _PAGE = 8192
 _FIRST_PAGE, _PAGES = 3, 4
 DAMAGED_TABLE = "registration"
+_LONGEST_DELAY_MS = 10_000
 
 
 class Target(StrEnum):
@@ -76,8 +78,8 @@ def _corrupt_storage(world: World, host: str) -> None:
     volume = world.data_volume(host)
     sql = f"SELECT pg_relation_filepath('{DAMAGED_TABLE}')"
     assert world.plan.installation is not None  # noqa: S101  a database host exists
-    psql = [*AS_POSTGRES, world.plan.installation.program("psql"), "-qtAX", "-h", SOCKET_DIR]
-    done = world.run_in(host, [*psql, "-d", DATABASE, "-c", sql])
+    psql = [*as_postgres(), world.plan.installation.program("psql"), "-qtAX", "-h", SOCKET_DIR]
+    done = world.run_in(host, [*psql, "-U", "postgres", "-d", DATABASE, "-c", sql])
     if done.returncode != 0:
         raise LabError(
             f"the table to damage was not found, as PostgreSQL on '{host}' does not answer: "
@@ -265,15 +267,24 @@ def _heal_request(world: World, message: dict[str, Any]) -> dict[str, Any]:
     return _apply(world, message, heal=True)
 
 
-def _wan_request(world: World, message: dict[str, Any]) -> dict[str, Any]:
+def _wire_request(world: World, message: dict[str, Any]) -> dict[str, Any]:
     site = world.topology.site(message["site"])
     if site.delay_ms is None:
-        raise LabUsageError(f"site '{site.name}' hangs on a plain cable, which has no delay")
-    return {"wires": world.fabric.wires.set(site.name, delay_ms=float(message["delay_ms"]))}
+        raise LabUsageError(
+            f"site '{site.name}' hangs on a plain cable, which has no delay",
+            hint="Choose one of: "
+            + ", ".join(one.name for one in world.topology.sites if one.delay_ms is not None),
+        )
+    delay_ms, loss = message.get("delay_ms"), message.get("loss")
+    if delay_ms is not None and not 0 <= delay_ms <= _LONGEST_DELAY_MS:
+        raise LabUsageError(f"a line's delay is 0 to {_LONGEST_DELAY_MS} ms, not {delay_ms:g}")
+    if loss is not None and not 0 <= loss <= 1:
+        raise LabUsageError(f"a line loses 0 to 1 of its frames, not {loss:g}")
+    return {"wires": world.fabric.wires.set(site.name, delay_ms=delay_ms, loss=loss)}
 
 
 REQUESTS: Mapping[str, Request] = {
     "break": _break_request,
     "heal": _heal_request,
-    "wan": _wan_request,
+    "wire": _wire_request,
 }

@@ -169,6 +169,8 @@ def _make(
 
 
 def _isolate(part: Path) -> None:
+    if os.geteuid() != 0:
+        kernel.unshare_user()
     kernel.unshare(kernel.ALL_NAMESPACES)
     kernel.make_mounts_private()
     kernel.bind(part / "volume", VOLUME)
@@ -309,6 +311,7 @@ spool-path={SOCKET_DIR}/spool
 [{STANZA}]
 pg1-path={data}
 pg1-socket-path={SOCKET_DIR}
+pg1-user=postgres
 """
 
 

@@ -21,21 +21,13 @@ from dr.lab.hostfiles import ADDRESSES, FENCED, login_path
 from dr.lab.mailsink import serve_mail
 from dr.lab.office import OfficeSettings, run_office
 from dr.lab.plan import LabPlan
-from dr.lab.postgres import AS_POSTGRES, LOG, SOCKET_DIR
+from dr.lab.postgres import LOG, SOCKET_DIR, as_postgres
+from dr.lab.rootfs import MAIL, enter_root
 from dr.lab.topology import PREFIX, Host, Role
 
 _SSHD = "/usr/sbin/sshd"
 _BOOT_LOG = "/var/log/boot.log"
-_MAIL = "/var/mail/lab"
 _RESTART_S = 0.5
-_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-_DEVICE_LINKS = {
-    "fd": "/proc/self/fd",
-    "stdin": "fd/0",
-    "stdout": "fd/1",
-    "stderr": "fd/2",
-    "ptmx": "pts/ptmx",
-}
 
 
 def boot(plan: LabPlan, host: Host, volumes: dict[str, Path], ready: int) -> None:
@@ -47,7 +39,7 @@ def boot(plan: LabPlan, host: Host, volumes: dict[str, Path], ready: int) -> Non
     """
     boot_id = str(uuid.uuid4())
     kernel.make_mounts_private()
-    _enter_root(plan, host, volumes, boot_id)
+    enter_root(plan, host, volumes, boot_id)
     socket.sethostname(host.name)
     kernel.drop_machine_capabilities()
     disable_ipv6()
@@ -72,77 +64,6 @@ def boot(plan: LabPlan, host: Host, volumes: dict[str, Path], ready: int) -> Non
     _Init(plan, host).run()
 
 
-def _enter_root(plan: LabPlan, host: Host, volumes: dict[str, Path], boot_id: str) -> None:
-    folder = plan.host_folder(host.name)
-    new = folder / "root"
-    layers = f"lowerdir=/,upperdir={folder}/upper,workdir={folder}/work"
-    kernel.mount("lab-root", new, "overlay", 0, layers)
-    quiet = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
-    kernel.mount("proc", new / "proc", "proc", quiet)
-    kernel.mount("sysfs", new / "sys", "sysfs", quiet)
-    _make_devices(new)
-    for name, mode in (("dev/shm", "1777"), ("run", "755"), ("tmp", "1777")):
-        flags = kernel.MS_NOSUID | kernel.MS_NODEV
-        kernel.mount("tmpfs", new / name, "tmpfs", flags, f"mode={mode},size=256m")
-    _guard_kernel_settings(new)
-    _show_boot_id(new, boot_id)
-    _hide(new, plan)
-    for target, source in volumes.items():
-        inside = new / target.lstrip("/")
-        inside.mkdir(parents=True, exist_ok=True)
-        kernel.bind(source, inside)
-    if host.role is Role.CONTROL:
-        inside = new / _MAIL.lstrip("/")
-        inside.mkdir(parents=True, exist_ok=True)
-        kernel.bind(plan.directory / "mail", inside)
-    kernel.pivot_into(new)
-
-
-def _make_devices(new: Path) -> None:
-    """Give root in the host harmless nodes only: it must not reach this machine's disk."""
-    devices = new / "dev"
-    kernel.mount("tmpfs", devices, "tmpfs", kernel.MS_NOSUID, "mode=755,size=64k")
-    for name in _DEVICES:
-        (devices / name).touch()
-        kernel.bind(f"/dev/{name}", devices / name)
-    for name, target in _DEVICE_LINKS.items():
-        (devices / name).symlink_to(target)
-    (devices / "pts").mkdir()
-    (devices / "shm").mkdir()
-    options = "newinstance,ptmxmode=0666,mode=620,gid=5"
-    kernel.mount("devpts", devices / "pts", "devpts", 0, options)
-
-
-def _guard_kernel_settings(new: Path) -> None:
-    """Make what belongs to the whole machine read-only; network settings are the host's own."""
-    for name in ("sys/kernel", "sys/vm", "sys/fs", "irq", "bus"):
-        path = new / "proc" / name
-        if path.exists():
-            kernel.bind(path, path, read_only=True)
-    if (new / "proc/sysrq-trigger").exists():
-        kernel.bind("/dev/null", new / "proc/sysrq-trigger")
-    kernel.mount(None, new / "sys", None, kernel.MS_REMOUNT | kernel.MS_RDONLY)
-
-
-def _show_boot_id(new: Path, boot_id: str) -> None:
-    own = new / "run/.boot_id"
-    own.write_text(f"{boot_id}\n")
-    kernel.bind(own, new / "proc/sys/kernel/random/boot_id")
-
-
-def _hide(new: Path, plan: LabPlan) -> None:
-    """Cover the lab's own directory, its cache and the checkout."""
-    checkout = Path(__file__).resolve().parents[3]
-    hidden = [plan.directory, plan.options.cache]
-    if (checkout / "pyproject.toml").exists():
-        hidden.append(checkout)
-    for path in hidden:
-        inside = new / str(path).lstrip("/")
-        if inside.is_dir():
-            flags = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_RDONLY
-            kernel.mount("tmpfs", inside, "tmpfs", flags, "mode=755,size=4k")
-
-
 def _fenced() -> bool:
     """Tell whether this host was fenced from its service, in a way that outlives a power cycle."""
     with suppress(FileNotFoundError):
@@ -162,12 +83,12 @@ def _own_addresses() -> list[tuple[str, str]]:
 
 def announce(interface: str, address: str) -> None:
     """Send gratuitous ARP, so that neighbours look for ``address`` here from now on."""
-    mac = bytes.fromhex(Path(f"/sys/class/net/{interface}/address").read_text().replace(":", ""))
     ip = socket.inet_aton(address)
     everybody = b"\xff" * 6
-    request = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + mac + ip + everybody + ip
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806)) as raw:
         raw.bind((interface, 0))
+        mac: bytes = raw.getsockname()[4]
+        request = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + mac + ip + everybody + ip
         for _ in range(3):
             raw.send(everybody + mac + struct.pack("!H", 0x0806) + request)
 
@@ -178,13 +99,14 @@ class _Init:
     def __init__(self, plan: LabPlan, host: Host) -> None:
         self.plan = plan
         self.host = host
-        self.environment = {"PATH": login_path(plan), "LANG": "C.UTF-8", "HOME": "/root"}
+        self.environment = {"PATH": login_path(plan), "LANG": "C.UTF-8"}
+        self.environment["HOME"] = plan.accounts.home
         self.kept: dict[int, str] = {}
 
     def run(self) -> None:
         for folder in ("/run/sshd", SOCKET_DIR):
             Path(folder).mkdir(mode=0o755, exist_ok=True)
-        if self.plan.installation is not None:
+        if self.plan.installation is not None and self.plan.privileged:
             shutil.chown(SOCKET_DIR, "postgres", "postgres")
         sshd = [_SSHD, "-D", "-e", "-f", "/etc/ssh/sshd_config"]
         if self.host.role is Role.PLAIN:
@@ -216,7 +138,7 @@ class _Init:
                     command = [_SSHD, "-D", "-e", "-f", "/etc/ssh/sshd_config"]
                     os.execve(_SSHD, command, self.environment)  # noqa: S606  no shell is wanted
                 case "mail":
-                    serve_mail(self.host.address, Path(_MAIL))
+                    serve_mail(self.host.address, Path(MAIL))
                 case "office":
                     run_office(office_settings(self.plan, self.host))
         except BaseException:  # noqa: BLE001  a forked child must end here, whatever happens
@@ -238,7 +160,7 @@ class _Init:
             return
         command = [installation.program("pg_ctl"), "-D", data, "-l", LOG, "-s", "-W", "start"]
         subprocess.Popen(
-            [*AS_POSTGRES, *command], env=self.environment, cwd="/", start_new_session=True
+            [*as_postgres(), *command], env=self.environment, cwd="/", start_new_session=True
         )
 
     def _reap(self) -> None:

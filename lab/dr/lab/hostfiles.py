@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from dr.lab.keys import public_key
-from dr.lab.plan import LabPlan
+from dr.lab.plan import Accounts, LabPlan
 from dr.lab.postgres import PGBACKREST_CONF, REPOSITORY, SOCKET_DIR, STANZA
 from dr.lab.topology import DATABASE_ROLES, PREFIX, Cluster, Host, Role
 
@@ -21,6 +21,11 @@ _DATABASE_KEY = "etc/pgbackrest/id_ed25519"
 # the machine's own must not show through: keys, shell start-up files, clusters, people
 _OPAQUE = ("root", "home", "etc/ssh", "etc/postgresql", "var/lib/dr", "var/log/postgresql")
 _SECOND = (9, 8)
+MACHINE_ETC = "/.machine-etc"
+"""Where a host of an ordinary user's lab sees this machine's /etc: files not its own link there."""
+# programs and their libraries; on most machines all but /usr are links into it
+_BORROWED = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32")
+_MOUNT_POINTS = ("proc", "sys", "dev", "run", "tmp", "var/tmp", "var/lib", "var/log", "var/spool")
 
 
 @cache
@@ -60,6 +65,12 @@ def names_file(plan: LabPlan) -> str:
     return "\n".join(lines) + "\n"
 
 
+def borrowed_trees() -> list[str]:
+    """List this machine's directories that a host of an ordinary user's lab sees."""
+    paths = [Path("/", name) for name in _BORROWED]
+    return [str(path) for path in paths if path.is_dir() and not path.is_symlink()]
+
+
 def write_host_files(plan: LabPlan, host: Host, engine_key: str, names: str, known: str) -> None:
     """Write everything that makes ``host`` itself."""
     upper = plan.upper(host.name)
@@ -70,13 +81,14 @@ def write_host_files(plan: LabPlan, host: Host, engine_key: str, names: str, kno
         if plan.privileged:
             os.setxattr(upper / name, "trusted.overlay.opaque", b"y")
     (upper / "root").chmod(0o700)
+    home = upper / plan.accounts.home.lstrip("/")
     _write(upper / "etc/hosts", names)
     _write(upper / "etc/hostname", f"{host.name}\n")
     _write(upper / "etc/resolv.conf", "# the lab has no resolver: see /etc/hosts\n")
     _write(upper / "etc/machine-id", os.urandom(16).hex() + "\n")
     _write(upper / "etc/environment", f'PATH="{login_path(plan)}"\nLANG=C.UTF-8\n')
-    _write(upper / "root/.ssh/authorized_keys", f"{engine_key}\n", mode=0o600)
-    (upper / "root/.ssh").chmod(0o700)
+    _write(home / ".ssh/authorized_keys", f"{engine_key}\n", mode=0o600)
+    (home / ".ssh").chmod(0o700)
     _write(upper / "etc/ssh/sshd_config", _sshd_config(plan))
     _write(upper / "etc/ssh/ssh_known_hosts", known)
     _write(upper / "etc/shadow", _shadow(), mode=0o640)
@@ -84,6 +96,43 @@ def write_host_files(plan: LabPlan, host: Host, engine_key: str, names: str, kno
     _write_addresses(plan, host, upper)
     if plan.golden is not None and (host.role in DATABASE_ROLES or host.role is Role.BACKUP):
         _write_database_files(plan, host, upper)
+    if not plan.privileged:
+        _write_whole_root(plan, upper)
+
+
+def _write_whole_root(plan: LabPlan, upper: Path) -> None:
+    """Complete ``upper`` to a root file system of its own, where no overlay shows the machine's."""
+    for name in (*_MOUNT_POINTS, MACHINE_ETC.lstrip("/")):
+        (upper / name).mkdir(parents=True, exist_ok=True)
+    (upper / "var/tmp").chmod(0o1777)
+    (upper / "var/run").symlink_to("/run")
+    (upper / "var/lock").symlink_to("/run/lock")
+    for name in _BORROWED:
+        path = Path("/", name)
+        if path.is_symlink():
+            (upper / name).symlink_to(path.readlink())
+        elif path.is_dir():
+            (upper / name).mkdir()
+    _write(upper / "etc/passwd", _passwd(plan.accounts))
+    _write(upper / "etc/group", _group())
+    for entry in os.listdir("/etc"):
+        if not (upper / "etc" / entry).exists():
+            (upper / "etc" / entry).symlink_to(f"{MACHINE_ETC}/{entry}")
+
+
+def _passwd(accounts: Accounts) -> str:
+    """Return this machine's /etc/passwd, with the home and the shell that the user has here."""
+    lines = Path("/etc/passwd").read_text().splitlines()
+    kept = [line for line in lines if line.split(":")[0] != accounts.login]
+    user, group = os.geteuid(), os.getegid()
+    own = f"{accounts.login}:x:{user}:{group}::{accounts.home}:/bin/bash"
+    return "\n".join([own, *kept]) + "\n"
+
+
+def _group() -> str:
+    """Return this machine's /etc/group without ``tty``: nobody here can give a terminal to it."""
+    lines = Path("/etc/group").read_text().splitlines()
+    return "\n".join(line for line in lines if not line.startswith("tty:")) + "\n"
 
 
 def _write(path: Path, text: str, *, mode: int = 0o644) -> None:
@@ -142,7 +191,8 @@ def _write_database_files(plan: LabPlan, host: Host, upper: Path) -> None:
     )
     key = plan.directory / "postgres_ed25519"
     _write(upper / _DATABASE_KEY, key.read_text(), mode=0o600)
-    _write(upper / "etc/ssh/authorized_keys.d/postgres", f"{public_key(key)}\n")
+    database = plan.accounts.database
+    _write(upper / f"etc/ssh/authorized_keys.d/{database}", f"{public_key(key)}\n")
     _write(
         upper / "etc/ssh/ssh_config",
         f"Host *\n  IdentityFile /{_DATABASE_KEY}\n  IdentitiesOnly yes\n  ConnectTimeout 5\n"
@@ -175,17 +225,19 @@ def _pgbackrest_conf(plan: LabPlan, host: Host, cluster: Cluster) -> str:
         f"repo1-path={REPOSITORY}",
     ]
     if host.name != cluster.backup:
-        lines += [f"repo1-host={cluster.backup}", "repo1-host-user=postgres"]
+        lines += [f"repo1-host={cluster.backup}", f"repo1-host-user={plan.accounts.database}"]
     lines += ["", f"[{STANZA}]"]
     # a repository host asks all members and finds the primary among them
     others = cluster.members if host.role is Role.BACKUP else ()
     for number, member in enumerate(others, 1):
         lines += [
             f"pg{number}-host={member}",
-            f"pg{number}-host-user=postgres",
+            f"pg{number}-host-user={plan.accounts.database}",
+            f"pg{number}-user=postgres",
             f"pg{number}-path={plan.installation.data_dir}",
             f"pg{number}-socket-path={SOCKET_DIR}",
         ]
     if not others:
         lines += [f"pg1-path={plan.installation.data_dir}", f"pg1-socket-path={SOCKET_DIR}"]
+        lines += ["pg1-user=postgres"]
     return "\n".join(lines) + "\n"

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import fcntl
 import os
+import signal
 import struct
 import warnings
 from collections.abc import Iterator
@@ -27,7 +28,9 @@ MNT_DETACH = 2
 _EXT4_IOC_SHUTDOWN, _FIFREEZE, _FITHAW = 0x8004587D, 0xC0045877, 0xC0045878
 _SHUTDOWN_NOLOGFLUSH = 2  # drop the journal too: what power loss of a disk does
 
-_PR_CAPBSET_DROP, _PR_SET_NAME = 24, 15
+_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_CAPBSET_DROP = 1, 15, 24
+_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 47, 2
+_CAPABILITY_VERSION_3 = 0x20080522
 # sys_module, sys_rawio, sys_boot, sys_time, mknod, syslog, wake_alarm: they reach the machine
 _MACHINE_CAPABILITIES = (16, 17, 22, 25, 27, 34, 35)
 
@@ -49,6 +52,42 @@ def _checked(result: int, what: str) -> int:
 def unshare(flags: int) -> None:
     """Leave the namespaces in ``flags`` for fresh ones; a new pid namespace is the children's."""
     _checked(_libc.unshare(ctypes.c_int(flags)), "unshare")
+
+
+def unshare_user() -> None:
+    """Enter a user namespace of one's own, as the same user, with every capability inside it.
+
+    What is reached by them is only what belongs to the namespace: networks, mounts and host names
+    made in it.  The capabilities stay with the programs that this process starts.
+    """
+    user, group = os.geteuid(), os.getegid()
+    unshare(CLONE_NEWUSER)
+    # a group map needs this first: else a member could shed a group that a file is closed to
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+    Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    keep_capabilities()
+
+
+class _CapabilityHeader(ctypes.Structure):
+    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
+
+
+class _CapabilityData(ctypes.Structure):
+    _fields_ = tuple((name, ctypes.c_uint32) for name in ("effective", "permitted", "inheritable"))
+
+
+def keep_capabilities() -> None:
+    """Let the programs that this process starts have its capabilities, though nobody is root."""
+    header = _CapabilityHeader(_CAPABILITY_VERSION_3, 0)
+    data = (_CapabilityData * 2)()
+    _checked(_libc.capget(ctypes.byref(header), data), "capget")
+    for half in data:
+        half.inheritable = half.permitted
+    _checked(_libc.capset(ctypes.byref(header), data), "capset")
+    for number in range(64):
+        if data[number // 32].permitted >> number % 32 & 1:
+            _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, number, 0, 0)
 
 
 def fork() -> int:
@@ -85,7 +124,24 @@ def bind(source: str | Path, target: str | Path, *, read_only: bool = False) -> 
     """Show ``source`` (one mount, nothing below it) at ``target`` as well."""
     mount(str(source), target, None, MS_BIND)
     if read_only:
-        mount(None, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY)
+        _make_read_only(target)
+
+
+def bind_tree(source: str | Path, target: str | Path) -> None:
+    """Show ``source`` and all that is mounted below it at ``target``, itself read-only."""
+    mount(str(source), target, None, MS_BIND | MS_REC)
+    _make_read_only(target)
+
+
+def _make_read_only(target: str | Path) -> None:
+    # whoever is not the machine's root must repeat the limits that a mount has already
+    kept = os.statvfs(target).f_flag & (MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    mount(None, target, None, MS_BIND | MS_REMOUNT | MS_RDONLY | kept)
+
+
+def overlay_options() -> str:
+    """Return what an overlay of this user needs beside its layers."""
+    return "" if os.geteuid() == 0 else ",userxattr"
 
 
 def make_mounts_private() -> None:
@@ -135,6 +191,11 @@ def drop_machine_capabilities() -> None:
 def name_process(name: str) -> None:
     """Set the name that ``ps`` shows in its short form (at most 15 bytes)."""
     _libc.prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
+
+
+def die_with_parent() -> None:
+    """Let this process be killed when the one that forked it ends."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 @contextlib.contextmanager

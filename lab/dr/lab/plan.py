@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,30 @@ def _cache() -> Path:
 
 
 @dataclass(frozen=True, slots=True)
+class Accounts:
+    """Whose names are used on the hosts."""
+
+    login: str
+    """Whom the engine logs in as."""
+    database: str
+    """Whom PostgreSQL and pgBackRest run as."""
+    home: str
+    """The home of ``login`` on a host."""
+
+
+def accounts() -> Accounts:
+    """Return the accounts of this user's labs.
+
+    A lab of root has root and postgres.  Anybody else is one and the same user everywhere: a user
+    namespace that nobody prepared holds no second one.
+    """
+    if os.geteuid() == 0:
+        return Accounts("root", "postgres", "/root")
+    name = pwd.getpwuid(os.geteuid()).pw_name
+    return Accounts(name, name, f"/home/{name}")
+
+
+@dataclass(frozen=True, slots=True)
 class LabOptions:
     """What ``dr lab up`` may be told."""
 
@@ -38,7 +63,7 @@ class LabOptions:
     staging: bool = True
     only_ssh: bool = False
     volume: str = "auto"
-    """``loop``, ``dir`` or ``auto``: storage of the machine room's databases."""
+    """Storage of the machine room's databases: ``loop``, ``dir``, or ``auto``: loop as root."""
     rows: int = 100_000
     rate: float = 2.0
     """Cases per second that a branch registers."""
@@ -61,6 +86,7 @@ class LabPlan:
     volumes: tuple[VolumeSpec, ...]
     passwords: Mapping[str, str] = field(default_factory=dict)
     """Of the database's roles; read early, as hosts cannot see the cache."""
+    accounts: Accounts = field(default_factory=accounts)
 
     def host_folder(self, name: str) -> Path:
         return self.directory / "hosts" / name

@@ -74,6 +74,7 @@ class Volume:
                 self._mount_image()
             case VolumeKind.OVERLAY:
                 layers = f"lowerdir={self.spec.lower},upperdir={upper},workdir={work}"
+                layers += kernel.overlay_options()
                 kernel.mount("lab-volume", self.mount_point, "overlay", 0, layers)
             case VolumeKind.PLAIN:
                 kernel.bind(upper, self.mount_point)

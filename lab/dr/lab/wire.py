@@ -14,6 +14,7 @@ import random
 import select
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dr.lab import kernel
@@ -143,21 +144,22 @@ class Wires:
         theirs.close()
 
     def set(
-        self, name: str, *, up: bool | None = None, delay_ms: float | None = None
+        self,
+        name: str,
+        *,
+        up: bool | None = None,
+        delay_ms: float | None = None,
+        loss: float | None = None,
     ) -> dict[str, dict[str, float]]:
         """Change a wire; return what all wires carry now."""
-        order: dict[str, object] = {"name": name}
-        if up is not None:
-            order["up"] = up
-        if delay_ms is not None:
-            order["delay_ms"] = delay_ms
-        return self._ask(order)
+        wanted = {"name": name, "up": up, "delay_ms": delay_ms, "loss": loss}
+        return self._ask({key: value for key, value in wanted.items() if value is not None})
 
     def state(self) -> dict[str, dict[str, float]]:
         """Return up, delay, loss and counters of every wire."""
         return self._ask({})
 
-    def _ask(self, order: dict[str, object]) -> dict[str, dict[str, float]]:
+    def _ask(self, order: Mapping[str, object]) -> dict[str, dict[str, float]]:
         self._socket.settimeout(5.0)
         self._socket.send(json.dumps(order).encode())
         answer: dict[str, dict[str, float]] = json.loads(self._socket.recv(1 << 16))

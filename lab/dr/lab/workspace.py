@@ -45,7 +45,7 @@ def write_workspace(plan: LabPlan, known_hosts: str) -> None:
     keys = {person.id: public_key(folder / "keys/people" / person.id) for person in PEOPLE}
     for environment in environments(plan.topology):
         at = f"inventory/{environment}"
-        files[f"{at}/hosts.yaml"] = hosts_file(plan.topology, environment)
+        files[f"{at}/hosts.yaml"] = hosts_file(plan, environment)
         files[f"{at}/people.yaml"] = people_file(keys, today)
         files[f"{at}/suppliers.yaml"] = suppliers_file(today)
         files[f"{at}/branches.yaml"] = branches_file(plan.topology, environment)
@@ -82,21 +82,21 @@ runbooks: [runbooks]
 state: .dr
 mail: {{ host: {control.address}, port: {MAIL_PORT}, from: dr@lab.example }}
 ssh:
-  user: root
+  user: {plan.accounts.login}
   identity: keys/engine_ed25519
   known_hosts: keys/known_hosts
   connect_timeout: 5s
 """
 
 
-def hosts_file(topology: Topology, environment: str) -> str:
+def hosts_file(plan: LabPlan, environment: str) -> str:
     """Return the Ansible inventory, hosts grouped by site."""
     keys = "../../keys"
     lines = [
         "# An ordinary Ansible inventory: 'ansible-playbook -i hosts.yaml' takes it as it is.",
         "all:",
         "  vars:",
-        "    ansible_user: root",
+        f"    ansible_user: {plan.accounts.login}",
         "    ansible_python_interpreter: /usr/bin/python3",
         f'    ansible_ssh_private_key_file: "{{{{ inventory_dir }}}}/{keys}/engine_ed25519"',
         "    ansible_ssh_common_args: >-",
@@ -104,8 +104,8 @@ def hosts_file(topology: Topology, environment: str) -> str:
         "      -o ConnectTimeout=5",
         "  children:",
     ]
-    hosts = topology.in_environment(environment)
-    for site in topology.sites:
+    hosts = plan.topology.in_environment(environment)
+    for site in plan.topology.sites:
         there = [host for host in hosts if host.site == site.name]
         if there:
             lines += [f"    site_{site.name}:", "      vars:", f"        dr_site: {site.name}"]
@@ -160,7 +160,7 @@ services:
       engine: postgresql
       name: {DATABASE}
       port: {PORT}
-      os_user: postgres
+      os_user: {plan.accounts.database}
       admin_user: postgres
       bin_dir: {plan.installation.bin_dir}
       data_dir: {plan.installation.data_dir}

@@ -5,30 +5,27 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from dr.lab import kernel, rpc
-from dr.lab.enter import KINDS, MARK
+from dr.lab import kernel
+from dr.lab.birth import fork_host
+from dr.lab.enter import KINDS
 from dr.lab.errors import LabError, LabUsageError
-from dr.lab.fabric import Fabric, disable_ipv6
-from dr.lab.host import boot
+from dr.lab.fabric import Fabric
 from dr.lab.office import STATE
 from dr.lab.plan import LabPlan
-from dr.lab.postgres import AS_POSTGRES, LOG, VOLUME, slot_name, standby_settings
+from dr.lab.postgres import LOG, VOLUME, as_postgres, slot_name, standby_settings
 from dr.lab.topology import Host, Role
 from dr.lab.volume import Volume
 
-_LOOK_ROUND_S = 0.2
 _DIE_S = 10.0
 
 
@@ -93,6 +90,7 @@ class World:
         )
 
     def database_hosts(self) -> list[str]:
+        """List the hosts that have storage for a database."""
         return [name for name, all_ in self.volumes.items() if all_[0].spec.target == VOLUME]
 
     def power_on(self, names: Iterable[str]) -> None:
@@ -102,9 +100,7 @@ class World:
             if host.name in self.init:
                 raise LabUsageError(f"host '{host.name}' is on already")
         self.fabric.add_cables(hosts)
-        started = {
-            host.name: _fork_host(self.plan, host, self._mounts(host.name)) for host in hosts
-        }
+        started = {host.name: fork_host(self.plan, host, self._mounts(host.name)) for host in hosts}
         self.fabric.hand_over({name: pid for name, (pid, _, _) in started.items()})
         for _, go, _ in started.values():
             os.write(go, b"go")
@@ -208,7 +204,7 @@ class World:
 
     def start_postgres(self, name: str) -> None:
         assert self.plan.installation is not None  # noqa: S101  a database host exists
-        command = [*AS_POSTGRES, self.plan.installation.program("pg_ctl"), "-D"]
+        command = [*as_postgres(), self.plan.installation.program("pg_ctl"), "-D"]
         command += [self.plan.installation.data_dir, "-l", LOG, "-s", "-w", "-t", "15", "start"]
         done = self.run_in(name, command)
         if done.returncode != 0:
@@ -288,131 +284,3 @@ class World:
         for name, pid in list(self.init.items()):
             if not os.path.exists(f"/proc/{pid}"):
                 self._forget(name)
-
-
-def _fork_host(plan: LabPlan, host: Host, mounts: dict[str, Path]) -> tuple[int, int, int]:
-    """Make the namespaces of ``host``; it waits for its network before it boots.
-
-    Returns:
-        The pid of its init, a pipe that lets it go on, a pipe that tells when it is ready.
-    """
-    go_read, go_write = os.pipe()
-    ready_read, ready_write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            _close_others({go_read, ready_write})
-            kernel.unshare(kernel.ALL_NAMESPACES)
-            init = os.fork()
-            if init:
-                os.write(ready_write, f"{init}\n".encode())
-                os._exit(0)
-            os.setsid()
-            os.read(go_read, 2)
-            os.close(go_read)
-            boot(plan, host, mounts, ready_write)
-        except BaseException:  # noqa: BLE001  a forked child must end here, whatever happens
-            os.write(2, f"{host.name}: {traceback.format_exc()}".encode())
-        finally:
-            os._exit(1)
-    os.close(go_read)
-    os.close(ready_write)
-    digits = b""
-    while not digits.endswith(b"\n"):
-        byte = os.read(ready_read, 1)
-        if not byte:
-            raise LabError(f"host '{host.name}' could not be made")
-        digits += byte
-    os.waitpid(child, 0)
-    return int(digits), go_write, ready_read
-
-
-def _close_others(kept: set[int]) -> None:
-    for entry in os.listdir("/proc/self/fd"):
-        fd = int(entry)
-        if fd > 2 and fd not in kept:  # noqa: PLR2004  0, 1 and 2 go to the log
-            with suppress(OSError):
-                os.close(fd)
-
-
-Request = Callable[[World, dict[str, Any]], dict[str, Any]]
-
-
-def run_world(
-    plan: LabPlan, ready: int, owners: list[int], requests: Mapping[str, Request]
-) -> None:
-    """Bring the lab up and serve it for ever.  Runs as PID 1 of fresh namespaces.
-
-    Args:
-        ready: a pipe that gets ``ok``, or nothing when it failed.
-        owners: pidfds; the first is of the process that brings the lab up and counts until that
-            says ``adopt``, the others count always.  The lab ends with any that counts.
-    """
-    kernel.make_mounts_private()
-    kernel.mount("proc", "/proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
-    with suppress(OSError):
-        quiet = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
-        kernel.mount("sysfs", "/sys", "sysfs", quiet)  # the own network's view
-    socket.sethostname("lab-world")
-    kernel.name_process("lab-world")
-    disable_ipv6()
-    world = World(plan)
-    world.power_on(host.name for host in plan.topology.hosts)
-    server = rpc.listen(plan.directory)
-    os.write(ready, b"ok\n")
-    os.close(ready)
-    _serve(world, server, owners, requests)
-
-
-def _serve(
-    world: World, server: socket.socket, owners: list[int], requests: Mapping[str, Request]
-) -> None:
-    mark = world.plan.directory / MARK
-    poll = select.poll()
-    poll.register(server, select.POLLIN)
-    for owner in owners:
-        poll.register(owner, select.POLLIN)
-    while True:
-        for fd, _ in poll.poll(_LOOK_ROUND_S * 1000):
-            if fd in owners:
-                os._exit(0)
-            client, _ = server.accept()
-            with client, suppress(OSError):
-                client.settimeout(5.0)
-                message = rpc.receive(client)
-                if message.get("request") == "adopt":
-                    poll.unregister(owners.pop(0))
-                    rpc.answer(client, {})
-                    continue
-                _answer(world, client, message, requests)
-        world.reap()
-        if not mark.exists():
-            os._exit(0)  # somebody removed the directory: nobody could ever find this lab again
-
-
-def _answer(
-    world: World, client: socket.socket, message: dict[str, Any], requests: Mapping[str, Request]
-) -> None:
-    fds: list[int] = []
-    try:
-        match message.pop("request", ""):
-            case "ping":
-                body: dict[str, Any] = {}
-            case "namespaces":
-                fds = world.namespaces(message["host"])
-                body = {"kinds": KINDS}
-            case "status":
-                body = world.status()
-            case name if name in requests:
-                body = requests[name](world, message)
-            case name:
-                body = {"error": f"the lab knows no request '{name}'"}
-    except (LabError, LabUsageError) as error:
-        usage = isinstance(error, LabUsageError)
-        body = {"error": error.message, "hint": error.hint, "usage": usage}
-    except (OSError, subprocess.SubprocessError, ValueError, KeyError) as error:
-        traceback.print_exc()
-        body = {"error": f"the lab could not do it: {error}", "hint": "Look into world.log."}
-    rpc.answer(client, body, fds)
-    for fd in fds:
-        os.close(fd)
