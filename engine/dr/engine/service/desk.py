@@ -14,6 +14,7 @@ from typing import Any
 from dr.engine.core.errors import (
     DrError,
     ExitCode,
+    HeldError,
     PlanChangedError,
     Problem,
     UserError,
@@ -35,6 +36,7 @@ from dr.engine.service.plans import Plan, Planning, plan_digest
 from dr.engine.service.progress import Progress, progress_of
 from dr.engine.service.starting import (
     check_inputs,
+    check_names,
     created_draft,
     holder_lives,
     record_of,
@@ -154,6 +156,7 @@ class Desk:
         requester: str,
     ) -> RunRecord:
         values = check_inputs(runbook, inputs, inventory)
+        check_names(runbook, inventory)
         return record_of(
             runbook,
             values,
@@ -189,13 +192,23 @@ class Desk:
         return record
 
     def resume(self, run: str) -> RunRecord:
-        """Start an engine for a run that is not over and has none."""
+        """Start an engine for a run that is not over and has none.
+
+        Raises:
+            HeldError: an engine on this machine has it; of others the lease decides.
+            UserError: the run is over.
+        """
         record = self.journal.run(run)
         view = self.view(record.id)
         if view.state.ended:
             raise UserError(
                 f"run {record.id} is over: {view.state}",
                 hint=f"Look at it with: dr show {record.id}",
+            )
+        if view.holder and holder_lives(view.holder) is True:
+            raise HeldError(
+                f"an engine has run {record.id} already: {view.holder}",
+                hint=f"Follow it with: dr attach {record.id}",
             )
         spawn_engine(self.workspace, record.id)
         return record

@@ -56,6 +56,18 @@ class FileLogs:
             return "".join(deque(stream, maxlen=lines))
 
 
+class NoLogs:
+    """Keeps nothing: a plan that looks leaves no file behind."""
+
+    def writer(self, attempt: Attempt) -> Callable[[str], None]:  # noqa: ARG002
+        """Return what drops the text."""
+        return lambda _text: None
+
+    def tail(self, run: str, step: str, host: str | None, lines: int) -> str:  # noqa: ARG002
+        """Return nothing."""
+        return ""
+
+
 def _cut(text: str, *, end: bool) -> tuple[str, str]:
     """Return the whole lines of ``text`` and the rest; all of it at the end."""
     if end or len(text) > _LONGEST_LINE:

@@ -19,7 +19,7 @@ from dr.engine.core.errors import RefusedError
 from dr.engine.core.ports import Journal
 from dr.engine.loader.expressions import Grammar
 from dr.engine.runtime.context import Ports
-from dr.engine.service.logs import FileLogs
+from dr.engine.service.logs import FileLogs, NoLogs
 from dr.engine.service.measured import MeasuredDurations
 from dr.engine.service.standing import StandingAuthority
 from dr.engine.service.vault import Vault
@@ -102,7 +102,7 @@ def wire(
             expressions=Grammar(),
             clock=SystemClock(),
             secrets=vault,
-            logs=FileLogs(logs_folder(workspace), vault),
+            logs=FileLogs(logs_folder(workspace), vault) if reach is Reach.ACT else NoLogs(),
             observatory=Roles(connections, inventory, SystemClock()),
             authority=StandingAuthority(lambda: snapshot(workspace, environment)),
             estimates=MeasuredDurations(journal, environment),
