@@ -17,6 +17,7 @@ from dr.engine.core.events import Draft, Kind
 from dr.engine.core.model import Input, Runbook, Step
 from dr.engine.core.ports import Expressions, RunRecord
 from dr.engine.core.values import parse_duration
+from dr.engine.service.known_names import unknown_names
 from dr.inventory.workspace import Workspace
 
 ENGINE_VERSION = "0.1.0"
@@ -65,13 +66,29 @@ def check_inputs(
         try:
             values[wanted.id] = _typed(wanted, value, inventory)
         except ValueError as error:
-            problems.append(Problem(f"input '{wanted.id}': {error}"))
+            hint = f"Add --input {wanted.id}=… with another value."
+            problems.append(Problem(f"input '{wanted.id}': {error}", hint=hint))
     if problems:
         first = problems[0]
         raise RunbookError(
             f"the inputs of '{runbook.name}' are wrong: {first.message}", problems, hint=first.hint
         )
     return values
+
+
+def check_names(runbook: Runbook, inventory: Mapping[str, Any]) -> None:
+    """Refuse a runbook that names what this inventory does not have.
+
+    Raises:
+        RunbookError: with every such name.
+    """
+    problems = unknown_names(runbook, inventory)
+    if problems:
+        raise RunbookError(
+            f"'{runbook.name}' does not fit this inventory: {problems[0].message}",
+            problems,
+            hint="Correct the runbook, or the inventory: dr inventory show",
+        )
 
 
 def _typed(wanted: Input, value: Any, inventory: Mapping[str, Any]) -> Any:
@@ -85,7 +102,7 @@ def _typed(wanted: Input, value: Any, inventory: Mapping[str, Any]) -> Any:
         return str(value)
     match wanted.type:
         case "integer":
-            return int(str(value))
+            return _whole_number(str(value))
         case "boolean":
             if str(value).lower() not in {"true", "false"}:
                 raise ValueError(f"'{value}' is neither true nor false")
@@ -95,6 +112,13 @@ def _typed(wanted: Input, value: Any, inventory: Mapping[str, Any]) -> Any:
             return str(value)
         case _:
             return value if isinstance(value, int | float | bool) else str(value)
+
+
+def _whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"'{text}' is not a whole number") from None
 
 
 def outline(runbook: Runbook) -> list[dict[str, Any]]:
