@@ -86,6 +86,7 @@ def root_command() -> LazyGroup:
 def main(argv: Sequence[str] | None = None) -> int:
     """Carry out one command line and return the exit code."""
     args = list(sys.argv[1:] if argv is None else argv)
+    _open_closed_streams()
     use(language_for(args, os.environ))
     _soften_streams()
     as_json = "--json" in args
@@ -136,7 +137,18 @@ def _leave(failure: Failure, *, as_json: bool) -> int:
             click.echo(failure.to_text(), err=True)
     except BrokenPipeError:
         _close_quietly()
+    except OSError:
+        _close_quietly()  # the disk below standard output is full: the exit code has to say it
     return failure.exit_code
+
+
+def _open_closed_streams() -> None:
+    """Open what the caller closed, so that no file of ours becomes standard output by chance."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # in this order each gets the number that it always has: the lowest that is free
+            with contextlib.suppress(OSError):
+                setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _soften_streams() -> None:
@@ -147,8 +159,9 @@ def _soften_streams() -> None:
 
 
 def _close_quietly() -> None:
-    """Keep the interpreter from writing to the broken pipe once more when it ends."""
-    with contextlib.suppress(OSError, ValueError):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)
+    """Keep the interpreter from writing to what is broken once more when it ends."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stream.fileno())
+            os.close(null)

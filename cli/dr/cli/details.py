@@ -25,6 +25,9 @@ from dr.cli.words import (
 from dr.engine.core.canonical import plain
 from dr.engine.core.view import QuestionView, StepView, UnitView
 
+_MOST_CHARS = 2000
+"""How much of one value is shown."""
+
 
 def step_data(step: StepView) -> dict[str, Any]:
     """Return a step as JSON data."""
@@ -84,12 +87,17 @@ def _pairs(values: object, width: int) -> list[Line]:
         shown = (
             json.dumps(plain(value), ensure_ascii=False)
             if isinstance(value, Mapping | list | tuple) and not _unknown(value)
-            else amount(value)
+            else _shortened(str(amount(value)))
         )
         lines += [
             line(part) for part in wrap(f"{name}: {shown}", width, first="    ", rest="      ")
         ]
     return lines
+
+
+def _shortened(text: str) -> str:
+    """Return the end of a long text: an output of a megabyte is for ``dr log`` or ``--json``."""
+    return text if len(text) <= _MOST_CHARS else f"… {text[-_MOST_CHARS:]}"
 
 
 def _unknown(value: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import tempfile
 import traceback
@@ -13,9 +14,18 @@ from typing import Any
 
 import click
 
-from dr.cli.text import _
-from dr.cli.width import cells
+from dr.cli.text import N_, _
+from dr.cli.width import cells, printable
 from dr.engine.core.errors import DrError, ExitCode, Problem, RunbookError
+
+_RIGHTS = N_("Look at its owner and rights with 'ls -ld'.")
+_SYSTEM_HINTS = {
+    errno.ENOSPC: N_("Free space: 'df -h' shows how much there is."),
+    errno.EDQUOT: N_("Free space: 'df -h' shows how much there is."),
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+    errno.EROFS: N_("The disk is mounted read-only: 'findmnt' shows it."),
+}
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,7 @@ class Failure:
         lines.append(_("error: {message}").format(message=self.message))
         if self.hint:
             lines.append(_("hint: {hint}").format(hint=self.hint))
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
     def to_json(self) -> str:
         """Return the object for scripts."""
@@ -93,7 +103,9 @@ def from_click(error: click.ClickException) -> Failure:
 def from_system(error: OSError) -> Failure:
     """Return what the operating system refused, with the file it was about."""
     place = f"{error.filename}: " if error.filename else ""
-    return Failure(ExitCode.FAILED, "system", f"{place}{error.strerror or error}")
+    said = str(error.strerror or error)
+    message = place + said[:1].lower() + said[1:]
+    return Failure(ExitCode.FAILED, "system", message, _(_SYSTEM_HINTS.get(error.errno or 0, "")))
 
 
 def from_unexpected(error: Exception) -> Failure:

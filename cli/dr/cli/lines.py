@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import click
 
-from dr.cli.width import cells, cut
+from dr.cli.width import cells, cut, printable
 
 STYLES: dict[str, dict[str, object]] = {
     "": {},
@@ -37,15 +37,15 @@ Line = tuple[Span, ...]
 
 
 def line(*parts: str | Span | tuple[str, str]) -> Line:
-    """Return a line of pieces: plain text, ``(text, style)`` or spans."""
+    """Return a line of pieces: text, ``(text, style)`` or spans; none can steer a terminal."""
     spans: list[Span] = []
     for part in parts:
         if isinstance(part, Span):
             spans.append(part)
         elif isinstance(part, tuple):
-            spans.append(Span(*part))
+            spans.append(Span(printable(part[0]), part[1]))
         else:
-            spans.append(Span(part))
+            spans.append(Span(printable(part)))
     return tuple(spans)
 
 

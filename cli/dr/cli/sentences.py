@@ -10,6 +10,7 @@ from typing import Any
 
 from dr.cli.outline import Outline
 from dr.cli.text import N_, _, ngettext
+from dr.cli.width import printable
 from dr.cli.words import (
     OUTCOME_WORDS,
     VERDICT_WORDS,
@@ -39,7 +40,7 @@ def plain_line(event: Event, view: RunView, outline: Outline) -> str | None:
     sentence = make(event, view, outline) if make else None
     if not sentence:
         return None
-    return f"{stamp(event.at)}  {sentence}"
+    return f"{stamp(event.at)}  {' '.join(printable(sentence).splitlines())}"
 
 
 def heartbeat(view: RunView, moment: str) -> str:

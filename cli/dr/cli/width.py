@@ -1,4 +1,4 @@
-"""Text measured in terminal cells: a Chinese character takes two."""
+"""Text measured in terminal cells: a Chinese character takes two; none of it moves the cursor."""
 
 from __future__ import annotations
 
@@ -12,6 +12,21 @@ _NO_BREAK_BEFORE = frozenset("，。、；：？！）」』】》…,.;:?!)]}%"
 _WIDE = 2
 
 _PIECE = re.compile(r"\s+|[^\s]+")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with control characters made visible, as ``cat -v`` shows them.
+
+    What a host put out is not to be trusted: an escape sequence in it could clear the screen or
+    write a line that looks like one of dr's own.  New lines and tabs stay.
+    """
+    return _CONTROL.sub(_caret, text)
+
+
+def _caret(found: re.Match[str]) -> str:
+    code = ord(found.group())
+    return f"M-^{chr(code - 0x40)}" if code >= 0x80 else f"^{chr(code ^ 0x40)}"  # noqa: PLR2004
 
 
 def char_cells(char: str) -> int:

@@ -94,7 +94,10 @@ def test_an_unforeseen_error_is_one_line_and_the_traceback_is_in_a_private_file(
 def test_a_file_that_can_not_be_read_is_named(dr: Dr, monkeypatch: pytest.MonkeyPatch) -> None:
     _raising(monkeypatch, PermissionError(13, "Permission denied", "/x/y"))
     said = dr("status")
-    assert (said.code, said.err) == (ExitCode.FAILED, "error: /x/y: Permission denied\n")
+    assert (said.code, said.err) == (
+        ExitCode.FAILED,
+        "error: /x/y: permission denied\nhint: Look at its owner and rights with 'ls -ld'.\n",
+    )
 
 
 def test_control_c_leaves_with_130(dr: Dr, monkeypatch: pytest.MonkeyPatch) -> None:

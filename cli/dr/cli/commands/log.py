@@ -11,6 +11,7 @@ from dr.cli.outline import outline_of
 from dr.cli.sentences import plain_line
 from dr.cli.session import Session, current
 from dr.cli.text import N_
+from dr.cli.width import printable
 from dr.engine.core.canonical import plain
 from dr.engine.core.view import RunView
 
@@ -43,7 +44,7 @@ def log(words: tuple[str, ...], host: str | None, tail: int) -> None:
         if session.json:
             session.result({"v": 1, "run": run, "step": rest[0], "output": text})
         else:
-            click.echo(text, nl=not text.endswith("\n"))
+            click.echo(printable(text), nl=not text.endswith("\n"))
         return
     _events(session, run)
 
