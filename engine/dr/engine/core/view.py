@@ -161,6 +161,10 @@ class RunView:
         """Steps with something under way, waiting or in doubt: few, however long the run."""
         return list(self._restless.values())
 
+    def questions_of(self, step_id: str) -> list[QuestionView]:
+        """Every question about a step, oldest first."""
+        return [q for q in list(self.questions.values()) if q.question.step == step_id]
+
     def in_doubt(self) -> list[tuple[StepView, UnitView]]:
         """Units of which nobody knows whether they took effect."""
         return [
@@ -173,6 +177,9 @@ class RunView:
     def apply(self, event: Event) -> StepView | None:
         """Fold one event in; return the step it concerns, if any."""
         self.seq, self.at, self.head = event.seq, event.at, event.hash
+        if self.wishes and event.kind not in _OF_PEOPLE:
+            # the engine has moved the step since: the wish was obeyed, or fits no more
+            self.wishes = [wish for wish in self.wishes if wish.step != event.step]
         _APPLY[event.kind](self, event)
         step = self.steps.get(event.step) if event.step else None
         if step is not None:
@@ -443,6 +450,11 @@ def _wish(view: RunView, event: Event) -> None:
 def _note(view: RunView, event: Event) -> None:
     view.notes.append(event)
 
+
+_OF_PEOPLE = frozenset(kind for kind in Kind if kind.startswith("op.")) | {
+    Kind.QUESTION_ANSWERED,
+    Kind.QUESTION_CLOSED,
+}
 
 _APPLY: dict[Kind, Callable[[RunView, Event], None]] = {
     Kind.RUN_CREATED: _created,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,6 +20,8 @@ from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.nonces import nonce
 from dr.engine.runtime.recorder import StoppedError
 from dr.engine.runtime.world import AttemptWorld
+
+log = logging.getLogger("dr.runtime")
 
 LOOK_AGAIN = timedelta(seconds=15)
 """How often a unit that nobody could see is looked at again while a person is asked."""
@@ -39,6 +42,11 @@ class Settler:
             return
         except DrError as error:
             self._ask(step, host, Probe(Presence.UNKNOWN, error.message), None)
+        except Exception as error:
+            # a mistake in an action is no proof that its effect failed
+            log.exception("step %s could not be settled", step.id)
+            detail = f"{type(error).__name__}: {error}"
+            self._ask(step, host, Probe(Presence.UNKNOWN, detail), None)
 
     def _settle(self, step: Step, host: str | None) -> None:
         unit = self.context.view.steps[step.id].units[host]

@@ -76,6 +76,12 @@ class Recorder:
             for event in self._journal.events(self._lease.run, after=self.view.seq):
                 self._apply(event)
 
+    def wishes(self) -> list[Event]:
+        """Return the operators' wishes not seen before."""
+        with self.lock:
+            found, self.view.wishes = self.view.wishes, []
+        return found
+
     def renew(self) -> None:
         """Keep the lease; losing it stops the engine."""
         try:

@@ -1,0 +1,158 @@
+"""Begin steps that are released: conditions, fresh facts, gates, ladders, hosts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from dr.engine.core.errors import DrError
+from dr.engine.core.events import Draft, Kind
+from dr.engine.core.model import Drill, Step
+from dr.engine.core.planner import ended_well
+from dr.engine.core.ports import ActionKind
+from dr.engine.core.states import StepState
+from dr.engine.core.values import parse_utc
+from dr.engine.runtime.attempts import Conductor
+from dr.engine.runtime.context import RunContext
+from dr.engine.runtime.course import Course
+from dr.engine.runtime.crew import Crew
+from dr.engine.runtime.fanout import FanOut
+from dr.engine.runtime.gates import Gatekeeper
+from dr.engine.runtime.ladder import Ladders
+from dr.engine.runtime.recorder import StoppedError
+
+LAPSED = "the approval lapsed before anything was started"
+
+
+@dataclass(frozen=True)
+class Beginner:
+    """Begins steps; runs in the main loop."""
+
+    context: RunContext
+    course: Course
+    crew: Crew
+    conductor: Conductor
+    gates: Gatekeeper
+    ladders: Ladders
+    fan_outs: FanOut
+
+    def release(self, step: Step) -> None:
+        """Begin a step whose needs have ended well, or hold it."""
+        if self.course.stops(step) or self.crew.is_busy((step.id, None)):
+            self.course.hold(step)
+            return
+        try:
+            if self._is_wanted(step):
+                self._begin(step)
+        except StoppedError:
+            raise
+        except DrError as error:
+            data = {"state": "failed", "because": error.message}
+            self.context.recorder.write(Draft(Kind.STEP_FINISHED, step.id, data=data))
+
+    def _is_wanted(self, step: Step) -> bool:
+        """Return whether the step is to begin now; a false condition skips it."""
+        if self.context.drill and step.drill is Drill.SKIP:
+            self._skip(step, "drills leave this step out")
+            return False
+        if step.condition is None:
+            return True
+        if self._refresh(step.condition, step):
+            return False
+        if not self.context.holds(step.condition):
+            self._skip(step, f"its condition does not hold: {step.condition}")
+            return False
+        return True
+
+    def _skip(self, step: Step, because: str) -> None:
+        self.context.recorder.write(Draft(Kind.STEP_SKIPPED, step.id, data={"because": because}))
+
+    def _refresh(self, value: Any, waiting: Step) -> bool:
+        """Look again at facts that are too old; the waiting step is held until they are in."""
+        stale = self.context.stale(value)
+        for step in stale:
+            age = f"older than {step.fresh.total_seconds():g}s"
+            self._reopen(step, f"{age}, needed by {waiting.id}")
+        if stale:
+            self.course.hold(waiting)
+        return bool(stale)
+
+    def _reopen(self, step: Step, because: str) -> None:
+        data = {"because": because}
+        self.context.recorder.write(Draft(Kind.STEP_REOPENED, step.id, data=data))
+
+    def _begin(self, step: Step) -> None:
+        lapsed = self.gates.lapsed_gate(step)
+        if step.is_ladder:
+            self._begin_ladder(step, lapsed)
+            return
+        kind = self.context.ports.actions.get(step.uses).spec.kind
+        if lapsed is not None:
+            self._reopen(lapsed, LAPSED)
+        elif kind is ActionKind.GATE:
+            self._begin_gate(step)
+        elif kind is ActionKind.TASK:
+            self.gates.open_task(step)
+        else:
+            self._begin_action(step)
+
+    def _begin_gate(self, gate: Step) -> None:
+        ladder = self.context.runbook.by_id.get(str(gate.with_.get("chooses", "")))
+        if ladder is not None and self._refresh(_conditions(ladder), gate):
+            return
+        seen = self.context.view.steps.get(gate.id)
+        again = seen.because if seen else ""
+        self.crew.do((gate.id, None), lambda: self.gates.open_gate(gate, again))
+
+    def _begin_ladder(self, ladder: Step, lapsed: Step | None) -> None:
+        if self._refresh(_conditions(ladder), ladder):
+            return
+        gate = self.gates.gate_of(ladder)
+        seen = self.context.view.steps.get(gate.id) if gate else None
+        if gate is not None and not ended_well(gate, seen):
+            self.course.hold(ladder)  # its gate is asked again
+        elif lapsed is not None:
+            self._reopen(lapsed, LAPSED)
+        else:
+            chosen = seen.outputs.get("choice") if seen else None
+            self.crew.do((ladder.id, None), lambda: self.ladders.start(ladder, chosen))
+
+    def _begin_action(self, step: Step) -> None:
+        hosts = self.context.targets(step.hosts)
+        if step.strategy is not None or len(hosts) > 1:
+            self.fan_outs.plan(step, [h for h in hosts if h is not None])
+            self.advance(step)
+        else:
+            self.attempt(step, hosts[0])
+
+    def advance(self, step: Step) -> None:
+        """Begin the hosts of a fan-out that may begin now."""
+        for host in self.fan_outs.startable(step):
+            self.attempt(step, host)
+
+    def attempt(self, step: Step, host: str | None) -> None:
+        """Have the next attempt of a step on a host carried out."""
+        seen = self.context.view.steps.get(step.id)
+        unit = seen.units.get(host) if seen else None
+        number = (unit.attempt if unit else 0) + 1
+        work = lambda: self.conductor.conduct(step, host, number)  # noqa: E731 - bound here
+        self.crew.do((step.id, host), work, step.timeout)
+
+    def retry_later(self, step: Step, host: str | None, number: int, at: str) -> None:
+        """Have the attempt after ``number`` begin once ``at`` has come."""
+
+        def again() -> None:
+            unit = self.context.view.steps[step.id].units.get(host)
+            if unit is None or unit.state is not StepState.WAITING or unit.attempt != number:
+                return
+            if self.course.stops(step):
+                self.crew.at(self.context.now() + timedelta(seconds=1), again)
+            else:
+                self.attempt(step, host)
+
+        self.crew.at(parse_utc(at), again)
+
+
+def _conditions(ladder: Step) -> list[str]:
+    return [rung.condition for rung in ladder.rungs if rung.condition]

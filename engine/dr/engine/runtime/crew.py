@@ -1,0 +1,117 @@
+"""The workers of one engine, and what they are to do later."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+from dr.engine.core.errors import DrError
+from dr.engine.core.events import Draft, Kind
+from dr.engine.core.states import StepState
+from dr.engine.runtime.context import RunContext
+from dr.engine.runtime.recorder import StoppedError
+
+log = logging.getLogger("dr.runtime")
+
+OVERRUN = timedelta(seconds=20)
+"""How long an action may outlive its timeout before its attempt counts as lost."""
+
+Key = tuple[str, str | None]
+"""What a worker is busy with: a step and a host, or a step and a rung."""
+
+Work = Callable[[], None]
+
+
+class Crew:
+    """A bounded pool of threads; at most one of them is busy with the same thing."""
+
+    def __init__(self, context: RunContext, workers: int) -> None:
+        self._context = context
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="attempt")
+        self._busy: dict[Key, float] = {}
+        self._later: list[tuple[datetime, int, Work]] = []
+        self._count = itertools.count()
+        self.cut: BaseException | None = None
+
+    def dismiss(self) -> None:
+        """Wait until every worker has put down what it holds."""
+        self._pool.shutdown(wait=True)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody is busy."""
+        return not self._busy
+
+    def is_busy(self, key: Key) -> bool:
+        """Whether somebody is busy with it."""
+        return key in self._busy
+
+    def is_busy_inside(self, steps: set[str]) -> bool:
+        """Whether somebody is busy with one of ``steps``."""
+        return any(key[0] in steps for key in list(self._busy))
+
+    def do(self, key: Key, work: Work, timeout: timedelta = timedelta(0)) -> None:
+        """Have ``work`` done by a worker, unless somebody is busy with the same thing."""
+        if key in self._busy:
+            return
+        self._busy[key] = time.monotonic()
+        self._pool.submit(self._carry, key, work)
+        if timeout:
+            self._watch(key, timeout)
+
+    def _carry(self, key: Key, work: Work) -> None:
+        try:
+            work()
+        except StoppedError:
+            pass
+        except DrError as error:
+            self._broke_down(key[0], error)
+        except Exception as error:
+            log.exception("step %s broke down", key[0])
+            self._broke_down(key[0], DrError(f"{type(error).__name__}: {error}"))
+        except BaseException as error:
+            # the power went: nothing more may be written by this process
+            self._context.recorder.stop(DrError(f"cut: {error!r}"))
+            self.cut = error
+            raise
+        finally:
+            self._busy.pop(key, None)
+            self._context.recorder.touched.put(key[0])
+
+    def _broke_down(self, step_id: str, error: DrError) -> None:
+        data = {"state": "failed", "because": error.message}
+        try:
+            self._context.recorder.write(Draft(Kind.STEP_FINISHED, step_id, data=data))
+        except StoppedError:
+            return
+
+    def _watch(self, key: Key, timeout: timedelta) -> None:
+        """Count an attempt as lost when its action outlives its timeout by far."""
+        started = self._busy.get(key)
+
+        def check() -> None:
+            seen = self._context.view.steps.get(key[0])
+            unit = seen.units.get(key[1]) if seen else None
+            if self._busy.get(key) == started and unit and unit.state is StepState.RUNNING:
+                data = {"message": f"no answer after {timeout.total_seconds():g}s"}
+                draft = Draft(Kind.LOST, key[0], key[1], unit.attempt, data)
+                self._context.recorder.write(draft)
+
+        self.at(self._context.now() + timeout + OVERRUN, check)
+
+    # -- later
+
+    def at(self, when: datetime, work: Work) -> None:
+        """Have ``work`` done by the main loop once ``when`` has come."""
+        heapq.heappush(self._later, (when, next(self._count), work))
+
+    def keep_time(self) -> None:
+        """Do what has come due."""
+        now = self._context.now()
+        while self._later and self._later[0][0] <= now:
+            heapq.heappop(self._later)[2]()

@@ -1,0 +1,180 @@
+"""What people say: answers to questions, operators' wishes, and what a failure asks of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dr.engine.core.events import Draft, Kind
+from dr.engine.core.model import OnFailure, Step
+from dr.engine.core.questions import QuestionKind
+from dr.engine.core.states import StepState
+from dr.engine.core.values import Text
+from dr.engine.core.view import QuestionView
+from dr.engine.runtime.context import RunContext
+from dr.engine.runtime.course import Course
+from dr.engine.runtime.crew import Crew
+from dr.engine.runtime.doubt import Settler
+from dr.engine.runtime.gates import Gatekeeper
+from dr.engine.runtime.ladder import Ladders
+from dr.engine.runtime.undoing import Left, Undoer
+
+log = logging.getLogger("dr.runtime")
+
+_S = StepState
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """Acts on what people say; runs in the main loop."""
+
+    context: RunContext
+    course: Course
+    crew: Crew
+    gates: Gatekeeper
+    ladders: Ladders
+    settler: Settler
+    undoer: Undoer
+
+    # -- wishes
+
+    def obey(self) -> None:
+        """Carry out operators' wishes; a wish that fits no more is dropped by the fold."""
+        for event in self.context.recorder.wishes():
+            self._obey(event.kind, event.step or "", event.data)
+        if self.context.view.abort is not None:
+            self.context.stopping.set()
+
+    def _obey(self, kind: Kind, step_id: str, data: Mapping[str, Any]) -> None:
+        step = self.context.runbook.by_id.get(step_id)
+        seen = self.context.view.steps.get(step_id)
+        if step is None or (seen.state if seen else _S.PENDING) not in {_S.FAILED, _S.PENDING}:
+            return
+        because = f"{data.get('by', '')}: {data.get('because', '')}"
+        self.close_questions(step_id, "retry" if kind is Kind.OP_RETRY else "skip", because)
+        self.course.failing = ""
+        if kind is Kind.OP_RETRY:
+            self._reopen(step, because)
+        else:
+            self._skip(step, because, str(data.get("by", "")))
+
+    def _reopen(self, step: Step, because: str) -> None:
+        data = {"because": because, "keep_done": True, "rungs": step.is_ladder}
+        self.context.recorder.write(Draft(Kind.STEP_REOPENED, step.id, data=data))
+
+    def _skip(self, step: Step, because: str, by: str) -> None:
+        data = {"because": because, "by": by}
+        self.context.recorder.write(Draft(Kind.STEP_SKIPPED, step.id, data=data))
+
+    def close_questions(self, step_id: str, outcome: str, because: str) -> None:
+        """Close every open question about a step that moves on otherwise."""
+        for asked in self.context.view.open_questions():
+            if asked.question.step == step_id:
+                self.gates.close_only(asked, outcome, because)
+
+    # -- answers
+
+    def hear(self, asked: QuestionView) -> None:
+        """Act on the answers to an open question."""
+        kind = asked.question.kind
+        if kind in {QuestionKind.GATE, QuestionKind.TASK}:
+            self.gates.judge(asked)
+        elif asked.answers:
+            self._take(asked)
+        elif kind is QuestionKind.DOUBT:
+            self._look_again(asked)
+
+    def _look_again(self, asked: QuestionView) -> None:
+        """A late truthful result still settles a doubt that a person was asked about."""
+        step, host = asked.question.step, asked.question.host
+        unit = self.context.view.steps[step].units.get(host)
+        if unit is not None and unit.state is not _S.IN_DOUBT:
+            self.gates.close_only(asked, "settled", "its end was found without an answer")
+
+    def _take(self, asked: QuestionView) -> None:
+        answer, question = asked.answers[0], asked.question
+        step = self.context.runbook.by_id[question.step]
+        because = f"{answer.by}: {answer.reason}"
+        self.gates.close_only(asked, answer.verdict, because)
+        match question.kind, answer.verdict:
+            case QuestionKind.DOUBT, _:
+                self.settler.take_verdict(step, question.host, answer)
+            case QuestionKind.FAILURE, "retry":
+                self._reopen(step, because)
+            case QuestionKind.FAILURE, "skip":
+                self._skip(step, because, answer.by)
+            case QuestionKind.FALLBACK, _ if "undo" in question.card:
+                self._go_on_undoing(step)
+            case QuestionKind.FALLBACK, "go-on":
+                rung = str(question.card.get("rung", ""))
+                work = lambda: self.ladders.fall_back(step, rung, "person")  # noqa: E731
+                self.crew.do((step.id, None), work)
+            case _:
+                self.course.failing = because
+                self._fail_ladder(step, because)
+
+    def _go_on_undoing(self, step: Step) -> None:
+        """People decided about an undo: go on with what it belongs to."""
+        if step.ladder is not None:
+            self.resume_ladder(self.context.runbook.by_id[step.ladder])
+        else:
+            self.undo_all()
+
+    def _fail_ladder(self, step: Step, because: str) -> None:
+        seen = self.context.view.steps.get(step.id)
+        if step.is_ladder and seen is not None and seen.state is not _S.FAILED:
+            data = {"state": "failed", "because": because}
+            self.context.recorder.write(Draft(Kind.STEP_FINISHED, step.id, data=data))
+
+    def resume_ladder(self, ladder: Step) -> None:
+        """Go on with a ladder that stands between two rungs."""
+        self.crew.do((ladder.id, None), lambda: self.ladders.resume(ladder))
+
+    # -- failures
+
+    def failed(self, step: Step) -> None:
+        """Follow the policy of a step that failed outside a rung."""
+        if self.course.failing or step.in_finally:
+            return
+        because = f"step '{step.id}' failed: {self.context.view.steps[step.id].because}"
+        asked = self.course.last_question(step.id)
+        if asked and asked.outcome in {"rejected", "timed_out"}:
+            self.course.turn_down(asked)
+        elif step.on_failure is OnFailure.FAIL:
+            self.course.failing = because
+        elif step.on_failure is OnFailure.UNDO:
+            self.course.failing = because
+            self.undo_all()
+        else:
+            self._ask_about(step, because)
+
+    def _ask_about(self, step: Step, because: str) -> None:
+        seen = self.context.view.steps[step.id]
+        asks = Text(
+            en=f"Step '{step.id}' failed. Try it again, go on without it, or let the run fail?",
+            zh=f"步骤“{step.id}”失败。重试、跳过，还是让本次运行失败？",
+        )
+        error = seen.latest.error if seen.latest else None
+        verdicts = ("retry", "skip", "fail")
+        self.gates.ask(QuestionKind.FAILURE, step, asks, verdicts, because=because, error=error)
+
+    def undo_all(self) -> None:
+        """Take back what the run did, the newest first."""
+        steps = [s for s in self.context.runbook.walk() if not s.in_finally and s.uses]
+        self.crew.do(("undo", None), lambda: _say(self.undoer.undo(steps)))
+
+    def break_rung(self, ladder: Step, rung: str, step: Step) -> None:
+        """Leave a rung of which a step failed, once nothing of it is under way or in doubt."""
+        inside = {s.id for r in ladder.rungs if r.name == rung for s in r.steps}
+        in_doubt = {s.id for s, _ in self.context.view.in_doubt()}
+        if inside & in_doubt or self.crew.is_busy_inside(inside):
+            return
+        because = f"step '{step.id}': {self.context.view.steps[step.id].because}"
+        self.crew.do((ladder.id, None), lambda: self.ladders.broken(ladder, rung, because))
+
+
+def _say(left: Left) -> None:
+    if left is Left.SOMETHING:
+        log.warning("not every effect could be taken back")
