@@ -195,7 +195,9 @@ def _waits(view: RunView) -> bool:
         for step in view.steps.values()
         for unit in step.units.values()
     )
-    return not busy and standing(view) is ExitCode.WAITING
+    # a doubt alone is no question yet: the engine first looks whether it can settle it itself
+    awaited = view.state in _HELD_BY_PEOPLE or bool(view.open_questions())
+    return not busy and awaited
 
 
 class EngineWatch:

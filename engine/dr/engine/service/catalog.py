@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import errno
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from dr.engine.core.values import Text
 from dr.engine.loader.loading import load
 from dr.inventory.workspace import Workspace
 
+_NAMES = "Look at the names with: dr show runbooks"
 _SHIPPED = "shipped_runbooks"
 _ENDINGS = (".yaml", ".yml")
 
@@ -65,16 +68,26 @@ def find_runbook(workspace: Workspace | None, name: str) -> Path:
         UserError: there is none; the hint names the nearest.
     """
     if name.endswith(_ENDINGS) or "/" in name:
-        path = Path(name)
-        if path.is_file():
-            return path
-        raise UserError(f"there is no file {name}", hint="Look at the names with: dr show runbooks")
+        return _file(Path(name))
     known = {path.stem: path for path, _ in runbook_files(workspace)}
     if name in known:
         return known[name]
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"Did you mean '{close[0]}'?" if close else f"Known: {', '.join(sorted(known))}."
     raise UserError(f"no runbook is called '{name}'", hint=hint, code="unknown_runbook")
+
+
+def _file(path: Path) -> Path:
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        said = "" if error.errno == errno.ENOENT else f": {(error.strerror or '').lower()}"
+        raise UserError(f"there is no file {path}{said}", hint=_NAMES) from None
+    except ValueError:  # a name with a zero byte
+        raise UserError(f"there is no file {str(path)!r}", hint=_NAMES) from None
+    if not stat.S_ISREG(mode):
+        raise UserError(f"{path} is not an ordinary file", hint=_NAMES)
+    return path
 
 
 def load_runbook(workspace: Workspace | None, name: str, actions: Actions) -> Runbook:

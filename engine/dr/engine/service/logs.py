@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 from collections import deque
@@ -9,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dr.engine.core.ports import Attempt, Secrets
+
+log = logging.getLogger("dr.engine")
 
 LARGEST_BYTES = 64 * 1024 * 1024
 """A log file grows no further; a line says so.  What is decided on stands in the journal."""
@@ -27,6 +30,7 @@ class FileLogs:
         self._folder = folder
         self._secrets = secrets
         self._pending: dict[Path, str] = {}
+        self._lost: set[Path] = set()
         self._lock = threading.Lock()
 
     def path(self, run: str, step: str, host: str | None) -> Path:
@@ -43,17 +47,27 @@ class FileLogs:
                 whole, rest = _cut(self._pending.get(path, "") + text, end=not text)
                 self._pending[path] = rest
                 if whole:
-                    _append(path, self._secrets.redact(whole))
+                    self._keep(path, self._secrets.redact(whole))
 
         return write
+
+    def _keep(self, path: Path, text: str) -> None:
+        """Append; text that can not be kept is dropped, for it must not put a step in doubt."""
+        try:
+            _append(path, text)
+        except OSError as error:
+            if path not in self._lost:
+                log.warning("output is lost, %s can not be written: %s", path, error.strerror)
+            self._lost.add(path)
 
     def tail(self, run: str, step: str, host: str | None, lines: int) -> str:
         """Return the last lines that the step put out on ``host``; empty when it was silent."""
         path = self.path(run, step, host)
-        if not path.exists():
+        try:
+            with path.open(encoding="utf-8", errors="replace") as stream:
+                return "".join(deque(stream, maxlen=lines))
+        except OSError:
             return ""
-        with path.open(encoding="utf-8", errors="replace") as stream:
-            return "".join(deque(stream, maxlen=lines))
 
 
 class NoLogs:
