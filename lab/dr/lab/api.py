@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dr.lab import rpc
+from dr.lab.doctor import find_tools_of_root
 from dr.lab.enter import enter, host_command, in_host, is_up, shell
 from dr.lab.errors import LabDownError, LabError, LabUsageError
 from dr.lab.golden import golden
@@ -72,6 +73,7 @@ def up(options: LabOptions | None = None) -> LabStatus:
     Raises:
         LabError: one is up there already, or the machine lacks something.
     """
+    find_tools_of_root()
     options = _resolved(options or LabOptions())
     directory = options.directory
     clock = _Clock()

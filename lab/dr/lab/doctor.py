@@ -24,6 +24,11 @@ _PACKAGES = {
 _SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
+def find_tools_of_root() -> None:
+    """Let this process find mkfs, tc and their like, which an ordinary PATH may lack."""
+    os.environ["PATH"] = f"{os.environ.get('PATH', '')}:{_SBIN}"
+
+
 def obstacles() -> list[Obstacle]:
     """List what keeps this machine and user from a whole lab; empty when nothing does."""
     return [*_programs(), *_kernel()]

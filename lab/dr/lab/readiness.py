@@ -36,6 +36,7 @@ def wait_until_ready(plan: LabPlan, world: int) -> None:
         raise LabError("not every host of the lab answers on port 22")
     for cluster in plan.topology.clusters:
         _wait_for_streaming(plan, cluster, end)
+        _start_archiving_on_time(plan, cluster)
     while not all(
         branch.get("last_success") for branch in rpc.call(plan.directory, "status")["branches"]
     ):
@@ -65,24 +66,13 @@ def _greets(address: str) -> bool:
 
 
 def _wait_for_streaming(plan: LabPlan, cluster: Cluster, end: float) -> None:
-    assert plan.installation is not None  # noqa: S101  there is a cluster, so there is a server
     sql = (
         "SELECT string_agg(application_name, ',') FROM pg_stat_replication "
         "WHERE state = 'streaming'"
     )
-    psql = [
-        plan.installation.program("psql"),
-        "-qtAX",
-        "-h",
-        SOCKET_DIR,
-        "-U",
-        "postgres",
-        "-c",
-        sql,
-    ]
     while True:
         try:
-            said = in_host(plan.directory, cluster.primary, psql, timeout_s=10.0).stdout.strip()
+            said = _on_primary(plan, cluster, sql)
         except subprocess.TimeoutExpired:
             said = ""
         if set(said.split(",")) >= set(cluster.standbys):
@@ -90,3 +80,19 @@ def _wait_for_streaming(plan: LabPlan, cluster: Cluster, end: float) -> None:
         if time.monotonic() > end:
             raise LabError(f"not every standby follows {cluster.primary}: streaming is '{said}'")
         time.sleep(_PAUSE_S)
+
+
+def _start_archiving_on_time(plan: LabPlan, cluster: Cluster) -> None:
+    """Have archive_timeout count from now on.
+
+    The checkpointer of a server that was shut down cleanly first looks at the clock, finds the
+    server still recovering, and sleeps for a whole checkpoint_timeout unless it is woken.
+    """
+    _on_primary(plan, cluster, "CHECKPOINT")
+
+
+def _on_primary(plan: LabPlan, cluster: Cluster, sql: str) -> str:
+    assert plan.installation is not None  # noqa: S101  there is a cluster, so there is a server
+    psql = [plan.installation.program("psql"), "-qtAX", "-h", SOCKET_DIR, "-U", "postgres"]
+    done = in_host(plan.directory, cluster.primary, [*psql, "-c", sql], timeout_s=10.0)
+    return done.stdout.strip()
