@@ -94,6 +94,7 @@ class Do:
         outputs: Mapping[str, Any] | None = None,
         forecast: Forecast | None = None,
         while_acting: Callable[[], None] | None = None,
+        before: Callable[[], None] | None = None,
     ) -> None:
         self._outside = outside
         self._lies = lies
@@ -102,6 +103,7 @@ class Do:
         self._outputs = dict(outputs or {"value": 1})
         self._forecast = forecast or Forecast()
         self._while_acting = while_acting
+        self._before = before
         self.seen_inputs: list[Mapping[str, Any]] = []
         self.spec = ActionSpec(
             name,
@@ -134,6 +136,8 @@ class Do:
     def perform(self, attempt: Attempt, world: World) -> Outcome:
         self.seen_inputs.append(attempt.input)
         error = self._raises.pop(0) if self._raises else None
+        if self._before:
+            self._before()
         if attempt.effect is not Effect.READ:
             world.record_handle({"job": attempt.key})
         if error is not None and error.facts.get("before"):

@@ -499,3 +499,16 @@ def test_an_old_fact_is_looked_at_again_before_it_decides() -> None:
 
     assert world.run_answering(answer) is RunState.SUCCEEDED
     assert outside.effects["R-20261101-abcde/look/engine"] == 2
+
+
+def test_a_step_is_not_tried_again_after_its_deadline() -> None:
+    outside = Outside()
+    refused = RetryableError("refused", reason="unreachable", facts={"before": True})
+    action = Do(
+        outside, raises=[refused] * 9, before=lambda: world.clock.forward(timedelta(minutes=3))
+    )
+    world = made(
+        "  - {id: a, uses: do.it, on_failure: fail, deadline: 5m, retry: {attempts: 9}}\n", action
+    )
+    assert world.run() is RunState.FAILED
+    assert world.view().steps["a"].units[None].attempt <= 3

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from dr.engine.core.errors import UserError
+from dr.engine.core.errors import RefusedError, UserError
 from dr.engine.core.model import Call, Effect, Runbook, Step
 from dr.engine.core.ports import (
     Actions,
@@ -229,12 +229,25 @@ class RunContext:
             number=number,
             epoch=self.recorder.epoch,
             input=self.render(dict(step.with_), host=host),
-            timeout=step.timeout,
+            timeout=self._time_for(step, known),
             effect=step.effect,
             requires=self.render(dict(step.requires), host=host),
             handle=unit.handle if unit else None,
             drill=self.drill,
         )
+
+    def _time_for(self, step: Step, seen: StepView | None) -> timedelta:
+        """Return the attempt's time-out: the step's own, or what is left of its deadline.
+
+        Raises:
+            RefusedError: the deadline is over.
+        """
+        if step.deadline is None or seen is None or seen.started is None:
+            return step.timeout
+        left = step.deadline - (self.now() - seen.started)
+        if left <= timedelta():
+            raise RefusedError(f"the deadline of step '{step.id}' is over")
+        return min(step.timeout, left)
 
     def call_attempt(self, step: Step, call: Call, attempt: Attempt, suffix: str) -> Attempt:
         """Return the attempt that carries out a ``probe``, ``verify``, ``precheck`` or ``undo``."""
