@@ -12,7 +12,8 @@ from dr.cli.command import command, option
 from dr.cli.completing import runs_then_steps
 from dr.cli.details import run_lines, step_data, step_lines
 from dr.cli.finding import is_run, run_id
-from dr.cli.lines import painted
+from dr.cli.gate_screen import GatePage, draw_gate
+from dr.cli.lines import Line, painted
 from dr.cli.outline import outline_of
 from dr.cli.screen import Frame
 from dr.cli.session import Session, current, marks_ascii
@@ -22,6 +23,7 @@ from dr.cli.width import cells, pad
 from dr.cli.words import say
 from dr.engine.core.canonical import plain
 from dr.engine.core.errors import UserError
+from dr.engine.core.questions import QuestionKind
 from dr.engine.core.view import RunView
 
 
@@ -102,7 +104,25 @@ def _step(session: Session, view: RunView, named: str) -> None:
     if session.json:
         session.result({"v": 1, "run": view.id, "id": named, **step_data(seen)})
         return
-    click.echo(painted(step_lines(_frame(session, view), seen), colour=session.colour))
+    frame = _frame(session, view)
+    click.echo(painted(_gate(frame, named) or step_lines(frame, seen), colour=session.colour))
+
+
+def _gate(frame: Frame, step: str) -> list[Line]:
+    """Return the page that an approver reads; nothing where no gate of the step is open."""
+    for asked in frame.view.open_questions():
+        if asked.question.kind is QuestionKind.GATE and asked.question.step == step:
+            page = GatePage(
+                view=frame.view,
+                outline=frame.outline,
+                asked=asked,
+                now=frame.now,
+                progress=frame.progress,
+                width=frame.width,
+                ascii_marks=frame.ascii_marks,
+            )
+            return draw_gate(page)
+    return []
 
 
 def _runbooks(session: Session) -> None:
