@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Sequence
@@ -16,13 +17,13 @@ from types import FrameType
 from dr.engine.core.errors import DrError, ExitCode, HeldError
 from dr.engine.core.events import Draft, Kind
 from dr.engine.core.faults import passage
-from dr.engine.core.ports import Journal, RunRecord
+from dr.engine.core.ports import Journal, Lease, RunRecord
 from dr.engine.core.view import fold
 from dr.engine.loader.loading import load
 from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.executor import Executor
 from dr.engine.runtime.recorder import Recorder, StoppedError
-from dr.engine.service.starting import holder
+from dr.engine.service.starting import holder, holder_lives
 from dr.engine.service.wiring import wire, with_paths
 from dr.incidents.report.filing import file_report
 from dr.incidents.report.rendering import LANGUAGES
@@ -60,7 +61,7 @@ def carry_out(workspace: Workspace, journal: Journal, record: RunRecord) -> Exit
         HeldError: another engine holds the run.
     """
     _log_to_stderr()
-    lease = journal.acquire(record.id, holder())
+    lease = _acquire(journal, record.id)
     passage("lease-taken")
     log.info("run %s: epoch %s", record.id, lease.epoch)
     inventory = with_paths(workspace, record.inventory)
@@ -82,6 +83,23 @@ def carry_out(workspace: Workspace, journal: Journal, record: RunRecord) -> Exit
     finally:
         recorder.release()
         wiring.close()
+
+
+def _acquire(journal: Journal, run: str) -> Lease:
+    """Take the run; a lease left by an engine that is dead, seen on this machine, is given back.
+
+    A shared journal can not see an engine die: its lease would have to lapse first.
+    """
+    try:
+        return journal.acquire(run, holder())
+    except HeldError:
+        view = fold(run, journal.events(run))
+        same_machine = view.holder.split(" ")[0] == socket.gethostname()
+        if not same_machine or holder_lives(view.holder) is not False:
+            raise
+        log.info("run %s: its last engine is dead: %s", run, view.holder)
+        journal.release(Lease(run, view.holder, view.epoch))
+        return journal.acquire(run, holder())
 
 
 def file_reports(
