@@ -82,22 +82,25 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "DR_LAB": str(LAB), "DR_WORKSPACE": str(WORKSPACE)}
 
 
-def type_dr(*words: str, quiet: bool = False) -> int:
+def type_dr(*words: str, quiet: bool = False, well: tuple[int, ...] = (0,)) -> int:
     """Show ``dr WORDS`` being typed, run it on this terminal, and return its exit code.
+
+    Args:
+        quiet: show what it says beside its result only when it fails.
+        well: the exit codes that are no failure.
 
     Raises:
         KeyboardInterrupt: Ctrl-C, after the command ended.
     """
     print(_styled(f"$ dr {shlex.join(words)}", "1"), flush=True)
     kept = subprocess.PIPE if quiet else None
-    # quiet: what it says beside its result has been on the screen already
     with subprocess.Popen([DR, *words], env=_environment(), stderr=kept, text=True) as process:
         try:
             _out, said = process.communicate()
         except KeyboardInterrupt:
             _let_end(process)
             raise
-    if quiet and process.returncode:
+    if quiet and process.returncode not in well:
         sys.stderr.write(said)
     return process.returncode
 

@@ -37,7 +37,7 @@ RUNBOOK = "storage-failure"
 REQUESTER = "liu.yang"
 LEADER, LEADER_NAME = "chen.wei", both("Chen Wei", "陈伟")
 KEY = WORKSPACE / "keys/people" / LEADER
-REASON = "storage of the primary is gone"
+REASON = "storage is gone"
 WAITING, VIEW_LEFT = 3, 130
 """Exit codes of dr."""
 
@@ -175,7 +175,7 @@ def recover(progress: Progress) -> None:
     """Run the runbook to its gate, through it, and to its end."""
     heading(both("dr recovers", "dr 执行恢复"))
     words = ("run", RUNBOOK, "--no-wait", "--requester", REQUESTER)
-    code = type_dr(*words, quiet=ON_TERMINAL)
+    code = type_dr(*words, quiet=ON_TERMINAL, well=(0, WAITING, VIEW_LEFT))
     runs = ask_dr("status")["runs"]
     progress.run = runs[0]["id"] if runs else ""
     if code == VIEW_LEFT:
@@ -185,7 +185,7 @@ def recover(progress: Progress) -> None:
     gate = _open_gate(progress.run)
     if gate:
         _approve(progress.run, gate)
-    code = type_dr("attach", progress.run, quiet=ON_TERMINAL)
+    code = type_dr("attach", progress.run, quiet=ON_TERMINAL, well=(0, VIEW_LEFT))
     if code == VIEW_LEFT:
         raise KeyboardInterrupt
     need(code, "attach", progress.run)
