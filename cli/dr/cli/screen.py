@@ -85,6 +85,9 @@ def _head(frame: Frame) -> list[Line]:
     lines: list[Line] = [tuple(first), tuple(second)]
     if view.because:
         lines.append(line(("  " + view.because, "dim")))
+    warning = say(getattr(frame.progress, "warning", None))
+    if warning:
+        lines.append(line(("  " + warning, "bad")))
     if view.moments.recovered:
         lines.append(
             line(

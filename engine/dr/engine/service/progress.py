@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dr.engine.core.ports import Estimates, RunRecord
-from dr.engine.core.questions import QuestionKind
+from dr.engine.core.questions import Option, QuestionKind
 from dr.engine.core.states import ENDED
 from dr.engine.core.values import Text
 from dr.engine.core.view import QuestionView, RunView
@@ -28,7 +28,7 @@ class Waiting:
 class Progress:
     """Seconds left; None is unknown.  ``rto_left_s`` is negative once the RTO is missed.
 
-    ``proposes`` names another rung when the running one no longer fits what is left of the RTO.
+    ``warning`` says when the running rung no longer fits what is left of the RTO.
     """
 
     eta_p50_s: float | None
@@ -49,7 +49,7 @@ def progress_of(record: RunRecord, view: RunView, estimates: Estimates, now: dat
         rto_left_s=rto_left,
         waiting=tuple(_waiting(asked, record.inventory) for asked in view.open_questions()),
         next_command=_next(record, view),
-        warning=_warning(p90, rto_left),
+        warning=_warning(view, p90, rto_left),
     )
 
 
@@ -123,10 +123,29 @@ def _next(record: RunRecord, view: RunView) -> str:
     return ""
 
 
-def _warning(p90: float | None, rto_left: float | None) -> Text:
-    if rto_left is None or p90 is None or p90 <= rto_left:
+def _warning(view: RunView, p90: float | None, rto_left: float | None) -> Text:
+    """Say that the running rung no longer fits the RTO, and which one is next."""
+    if rto_left is None or p90 is None or p90 <= rto_left or view.moments.recovered:
         return Text()
+    en = "the forecast passes what is left of the RTO"
+    zh = "预计用时已超过剩余恢复时间目标"
+    following = _next_rung(view)
+    if following is None:
+        return Text(en=en, zh=zh)
+    name, title = following.name, following.title
     return Text(
-        en="the forecast passes what is left of the RTO; look at the other rungs",
-        zh="预计用时已超过剩余恢复时间目标，请考虑其他恢复方式",
+        en=f"{en}; the next way would be {name} ({title.say('en')})",
+        zh=f"{zh}；下一恢复方式：{title.say('zh')}（{name}）",
     )
+
+
+def _next_rung(view: RunView) -> Option | None:
+    """Return the first rung not tried yet that was available when its gate was asked."""
+    for step in view.restless():
+        if step.rung is None:
+            continue
+        for asked in reversed(list(view.questions.values())):
+            if asked.question.chooses == step.id:
+                options = asked.question.options
+                return next((o for o in options if o.available and o.name not in step.rungs), None)
+    return None
