@@ -65,6 +65,12 @@ def _look(directory: Path, address: str) -> View:
     return View(**answers)
 
 
+def _as_application(directory: Path, sql: str) -> subprocess.CompletedProcess[str]:
+    password = f"PGPASSWORD=$(cat {directory}/workspace/keys/app.password)"
+    psql = "timeout 30 psql -qtAX -v ON_ERROR_STOP=1 -h 198.18.1.11 -d registry -U app"
+    return _run(directory, f'{password} {psql} -c "{sql}"')
+
+
 def _read(code: int, said: str) -> str:
     if code == 0:
         return OK
@@ -174,18 +180,33 @@ def test_a_hung_storage_keeps_writers_waiting(lab: Path, wait_for: WaitFor) -> N
     wait_for(lambda: _db_a(lab) == View(OK, OK, OK, OK), 20, "db-a back")
 
 
-def test_a_full_disk_has_no_byte_left(lab: Path) -> None:
-    script = "dd if=/dev/zero of=/var/lib/postgresql/more bs=64k count=1 2>&1"
+def test_a_full_disk_fails_whoever_writes_and_keeps_nothing_of_it(
+    lab: Path, wait_for: WaitFor
+) -> None:
+    # new pages: the table must grow, and cannot
+    many = (
+        "INSERT INTO registration (branch, slip, clerk, parcel_no, kind, accepted_at) "
+        "SELECT 'branch-01', 'full/' || n, 'clerk-1', 'P0000001', 'first', now() "
+        "FROM generate_series(1, 20000) AS n"
+    )
+    log = ["grep", "-q", "No space left on device", "/var/log/postgresql/postgresql.log"]
+    assert in_host(lab, "db-a", log).returncode == 1
     break_(lab, "disk-full", "db-a")
     try:
-        said = in_host(lab, "db-a", ["bash", "-c", script])
-        assert "No space left on device" in said.stdout
+        # an error while the table cannot grow; no server at all once its own log has no room
+        assert _as_application(lab, many).returncode != 0
+        wait_for(lambda: in_host(lab, "db-a", log).returncode == 0, 20, "the reason in the log")
+        assert _db_a(lab).ssh == OK
     finally:
         heal(lab, "disk-full", "db-a")
-    assert in_host(lab, "db-a", ["bash", "-c", script]).returncode == 0
-    in_host(lab, "db-a", ["rm", "/var/lib/postgresql/more"])
-    if _db_a(lab).read == REFUSED:  # it may have given up while it could not write
+
+    # it may still be recovering, or have ended when it could not
+    if wait_for(lambda: {_db_a(lab).read} & {OK, REFUSED}, 30, "an end of recovery") == {REFUSED}:
         heal(lab, "postgres-killed", "db-a")
+    wait_for(lambda: _db_a(lab) == View(OK, OK, OK, OK), 20, "db-a back")
+    kept = _as_application(lab, "SELECT count(*) FROM registration WHERE slip LIKE 'full/%'")
+    assert kept.stdout.strip() == "0"
+    assert _as_application(lab, f"BEGIN; {many}; ROLLBACK").returncode == 0
 
 
 def test_damaged_pages_are_noticed_by_readers_and_not_by_writers(

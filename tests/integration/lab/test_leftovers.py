@@ -7,13 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from dr.lab.api import LabOptions, break_, down, in_host, is_up, up
 from dr.lab.errors import LabUsageError
-from dr.lab.testing import LabFactory
+from dr.lab.testing import SMALL, LabFactory
 from tests.deadline import WaitFor
 from tests.integration.lab.traces import traces, world_pid
 
@@ -70,6 +71,78 @@ def test_an_up_that_is_killed_half_way_leaves_nothing(tmp_path: Path, wait_for: 
     wait_for(lambda: seen.left() == [], 15, "nothing left")
     down(directory)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_down_that_is_killed_half_way_is_finished_by_the_next(
+    lab_factory: LabFactory, wait_for: WaitFor
+) -> None:
+    directory = lab_factory(**SMALL)
+    seen = traces(directory)
+    hosts = len(list((directory / "hosts").iterdir()))
+    with subprocess.Popen(_lab(directory, "down")) as taking_down:
+        wait_for(lambda: _count(directory / "hosts") < hosts, 15, "the first file gone")
+        taking_down.kill()
+
+    down(directory)
+
+    assert seen.left() == []
+    assert list(directory.parent.iterdir()) == []
+
+
+def _count(folder: Path) -> int:
+    return len(list(folder.iterdir())) if folder.exists() else 0
+
+
+def test_a_lab_goes_away_whole_whichever_of_its_processes_were_killed(
+    lab_factory: LabFactory,
+) -> None:
+    directory = lab_factory(**SMALL)
+    seen = [traces(directory)]
+    # the hosts' first processes last: everything of a host ends with its own
+    for name in ("office", "mail", "postgres", "sshd", "lab-wires", "init"):
+        victims = seen[-1].named(name)
+        assert victims, f"no process is called {name}"
+        for pid in victims:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        seen.append(traces(directory))
+
+    down(directory)
+
+    assert [left for one in seen for left in one.left()] == []
+    assert list(directory.parent.iterdir()) == []
+
+
+def test_a_second_up_is_refused_and_disturbs_nothing(lab_factory: LabFactory) -> None:
+    directory = lab_factory(only_ssh=True)
+    before = world_pid(directory)
+
+    with pytest.raises(LabUsageError, match=r"a lab is up in .* already") as refused:
+        up(LabOptions(directory=directory, only_ssh=True))
+
+    assert "'dr lab down'" in refused.value.hint
+    assert world_pid(directory) == before
+    assert in_host(directory, "control", ["true"]).returncode == 0
+    down(directory)
+
+
+@pytest.mark.parametrize("umask", ["000", "077"])
+def test_a_lab_does_not_care_for_the_umask(umask: str, tmp_path: Path) -> None:
+    directory = tmp_path / "lab"
+    words = _lab(directory, "up", "--no-staging", "--branches", "1", "--volume", "dir")
+    try:
+        shell = ["sh", "-c", f'umask {umask}; exec "$@"', "sh"]
+        said = subprocess.run([*shell, *words], capture_output=True, text=True, check=False)
+        assert said.returncode == 0, said.stderr
+        # sshd refuses keys below a directory that others may write
+        keys = directory / "workspace/keys"
+        ssh = ["ssh", "-o", "BatchMode=yes", "-i", str(keys / "engine_ed25519")]
+        ssh += ["-o", f"UserKnownHostsFile={keys}/known_hosts", "root@db-b", "hostname"]
+        words = _lab(directory, "run", "--", *ssh)
+        said = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert said.stdout == "db-b\n", said.stderr
+    finally:
+        down(directory)
 
 
 def test_a_lab_ends_with_its_owner(tmp_path: Path, wait_for: WaitFor) -> None:

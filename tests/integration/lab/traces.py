@@ -20,6 +20,15 @@ class Traces:
     """pid and start time"""
     networks: frozenset[int]
 
+    def named(self, name: str) -> list[int]:
+        """Return the processes that ``ps`` calls ``name``."""
+        found = []
+        for pid, start in self.processes:
+            with suppress(OSError):
+                if _start(pid) == start and Path(f"/proc/{pid}/comm").read_text().strip() == name:
+                    found.append(pid)
+        return found
+
     def left(self) -> list[str]:
         """List what is still there, files apart."""
         found = [f"process {pid}" for pid, start in self.processes if _start(pid) == start]
