@@ -21,8 +21,8 @@ def tell(report: dict[str, Any], reports: list[str]) -> None:
     _recovered(report)
     _approved(report)
     _journal(report["run"]["id"])
-    shown = [path for path in reports if path.endswith(".html")]
-    fact(both("report", "报告"), "  ".join(shown))
+    wanted = both("report.en.html", "report.zh.html")
+    fact(both("report", "报告"), next(path for path in reports if path.endswith(wanted)))
 
 
 def _down(report: dict[str, Any]) -> None:
@@ -128,7 +128,7 @@ def _approved(report: dict[str, Any]) -> None:
         for answer in question["answers"]:
             text = both(
                 "{who} ({group}) at {time}, by {means} with their own key: {choice}; “{reason}”",
-                "{who}（{group}）{time} 以本人密钥签名（{means}）：{choice}；“{reason}”",
+                "{who}（{group}）{time} 以本人密钥签名：{choice}；“{reason}”",
             )
             fact(
                 both("approved by", "审批人"),

@@ -259,17 +259,18 @@ def say_what_next(progress: Progress) -> None:
         (
             ("lab", "break", "storage-killed", "db-b"),
             both(
-                f"break again, the new primary; then 'dr run {RUNBOOK}' promotes the DR centre's",
-                f"再次破坏（现主库）；随后 dr run {RUNBOOK} 将提升灾备中心备库",
+                "break the new primary, too; the DR centre's standby is left",
+                "再破坏现主库；仍有灾备中心备库可用",
             ),
         ),
         (
             ("lab", "break", "host-off", "dr-a"),
             both(
-                "beside that: no standby is left, so the cold backup is restored onto the spare",
-                "同时关闭 dr-a：已无备库可用，将把冷备份恢复至备用存储",
+                "and switch that off as well: only the cold backup is left, for the spare storage",
+                "再关闭灾备中心备库：只剩冷备份，将恢复至备用存储",
             ),
         ),
+        (("run", RUNBOOK), both("recover after either", "破坏后执行恢复")),
         (
             ("lab", "heal", "storage-killed", "db-a"),
             both("gives db-a a new, empty storage", "为 db-a 更换新的空存储"),
