@@ -52,7 +52,7 @@ def gate() -> Question:
 def view_of(*more: tuple[Kind, str, dict[str, Any]], rto_s: float | None = 100) -> RunView:
     created = {"outline": OUTLINE, "objectives": {"rto_s": rto_s}}
     asked = (Kind.QUESTION_OPENED, "choose", {"question": gate().to_data()})
-    rows = [(Kind.RUN_CREATED, "", created), asked, *more]
+    rows: list[tuple[Kind, str, dict[str, Any]]] = [(Kind.RUN_CREATED, "", created), asked, *more]
     return fold(
         "R-1",
         [
