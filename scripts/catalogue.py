@@ -3,9 +3,12 @@
 
     .venv/bin/python scripts/catalogue.py
 
-New texts appear in the Chinese catalogue with an empty translation; a test refuses it until
-somebody has written one.  click's own messages are in the same catalogue, since click asks
-gettext's global domain.
+``dr`` holds what the command line says itself, and click's own messages, since click asks
+gettext's global domain.  ``errors`` holds the errors of all floors (error_texts.py), which the
+command line translates when it shows one; it has no English catalogue, as they are English.
+
+New texts appear in the Chinese catalogues with an empty translation; a test refuses it until
+somebody has written one.
 """
 
 from __future__ import annotations
@@ -23,8 +26,13 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from scripts.error_texts import error_texts  # noqa: E402
+
 CLI = ROOT / "cli/dr/cli"
-LOCALES = ("en", "zh_Hans")
+CATALOGUES = (("dr", "en"), ("dr", "zh_Hans"), ("errors", "zh_Hans"))
+"""Domain and language of each."""
 _KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2)}
 _CLICK = (
     "core.py",
@@ -44,8 +52,12 @@ _UNSEEN_BY_THE_EXTRACTOR = ("required",)
 Id = str | tuple[str, ...]
 
 
-def texts() -> Iterator[Id]:
+def texts(domain: str) -> Iterator[Id]:
     """Yield every text that the code may show, the plural ones as pairs."""
+    yield from _own_texts() if domain == "dr" else error_texts(ROOT)
+
+
+def _own_texts() -> Iterator[Id]:
     folder = Path(click.__file__).parent
     files = [*sorted(CLI.rglob("*.py")), *(folder / name for name in _CLICK)]
     for path in files:
@@ -56,26 +68,26 @@ def texts() -> Iterator[Id]:
     yield from _UNSEEN_BY_THE_EXTRACTOR
 
 
-def po_path(locale: str) -> Path:
+def po_path(domain: str, locale: str) -> Path:
     """Return the file of a catalogue."""
-    return CLI / "locale" / locale / "LC_MESSAGES" / "dr.po"
+    return CLI / "locale" / locale / "LC_MESSAGES" / f"{domain}.po"
 
 
-def read(locale: str) -> Catalog:
+def read(domain: str, locale: str) -> Catalog:
     """Return the catalogue as it is on disk; an empty one when there is none."""
-    path = po_path(locale)
+    path = po_path(domain, locale)
     if not path.is_file():
         return Catalog(locale=locale)
     with path.open("rb") as stream:
         return read_po(stream, locale=locale)
 
 
-def merged(locale: str) -> Catalog:
+def merged(domain: str, locale: str) -> Catalog:
     """Return the catalogue with exactly the texts of the code, translations kept."""
-    old = read(locale)
-    new = Catalog(locale=locale, domain="dr", project="dr", header_comment="# dr", charset="utf-8")
+    old = read(domain, locale)
+    new = Catalog(locale=locale, domain=domain, project="dr", header_comment="# dr")
     new.fuzzy = False
-    for text in sorted(set(texts()), key=str):
+    for text in sorted(set(texts(domain)), key=str):
         known = old.get(text)
         new.add(text, _english(text, new) if locale == "en" else (known.string if known else ""))
     return new
@@ -125,10 +137,10 @@ def _is_whole(message: Message) -> bool:
 def main() -> int:
     """Write the files; say what is not translated yet."""
     untranslated = 0
-    for locale in LOCALES:
-        catalog = merged(locale)
+    for domain, locale in CATALOGUES:
+        catalog = merged(domain, locale)
         po = po_bytes(catalog)
-        path = po_path(locale)
+        path = po_path(domain, locale)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(po)
         path.with_suffix(".mo").write_bytes(mo_bytes(po))

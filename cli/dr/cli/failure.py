@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from dr.cli.sayings import say_error
 from dr.cli.text import N_, _
 from dr.cli.width import cells, printable
 from dr.engine.core.errors import DrError, ExitCode, Problem, RunbookError
@@ -60,10 +61,10 @@ class Failure:
 def problem_data(problem: Problem) -> dict[str, Any]:
     """Return a problem as JSON data."""
     return {
-        "message": problem.message,
+        "message": say_error(problem.message),
         "path": list(problem.path),
         "where": problem.where,
-        "hint": problem.hint,
+        "hint": say_error(problem.hint),
         "rule": problem.rule,
         "severity": problem.severity,
     }
@@ -74,18 +75,19 @@ def problem_lines(problem: Problem) -> list[str]:
     place = problem.where or ".".join(str(key) for key in problem.path)
     kind = _("warning") if problem.severity == "warning" else ""
     rule = f" [{problem.rule}]" if problem.rule else ""
-    head = ": ".join(part for part in (place, kind, _(problem.message)) if part)
+    head = ": ".join(part for part in (place, kind, say_error(problem.message)) if part)
     lines = [head + rule]
     lines += [f"  {line}" for line in problem.excerpt.splitlines()]
     if problem.hint:
-        lines.append("  " + _("hint: {hint}").format(hint=_(problem.hint)))
+        lines.append("  " + _("hint: {hint}").format(hint=say_error(problem.hint)))
     return lines
 
 
 def from_dr(error: DrError) -> Failure:
     """Return what a service refused."""
     problems = error.problems if isinstance(error, RunbookError) else ()
-    return Failure(error.exit_code, error.code, _(error.message), _(error.hint), problems)
+    message, hint = say_error(error.message), say_error(error.hint)
+    return Failure(error.exit_code, error.code, message, hint, problems)
 
 
 def from_click(error: click.ClickException) -> Failure:
