@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from dr.lab import rpc
-from dr.lab.doctor import find_tools_of_root
+from dr.lab.doctor import find_tools_of_root, obstacles
 from dr.lab.enter import enter, host_command, in_host, is_up, shell
 from dr.lab.errors import LabDownError, LabError, LabUsageError
 from dr.lab.golden import golden
 from dr.lab.hostfiles import host_keys, known_hosts, names_file, write_host_files
 from dr.lab.keys import make_keys, public_key
 from dr.lab.launch import start_world
-from dr.lab.namespaces import refusal
 from dr.lab.plan import LabOptions, LabPlan, default_directory, plan_volumes
 from dr.lab.postgres import find_installation
 from dr.lab.readiness import wait_until_ready
@@ -139,7 +138,8 @@ def _resolved(options: LabOptions) -> LabOptions:
             "a lab of an ordinary user has no loop volumes: attaching a device is root's",
             hint="Leave --volume out, or type 'sudo dr lab up'.",
         )
-    if obstacle := refusal(directory.parent):
+    database, loop = not options.only_ssh, options.volume != "dir"
+    for obstacle in obstacles(directory.parent, database=database, loop=loop):
         raise LabError(obstacle.message, hint=obstacle.hint)
     return replace(options, directory=directory, cache=options.cache.expanduser().absolute())
 

@@ -164,7 +164,7 @@ def _make(
         tail = log.read_text(errors="replace")[-2000:] if log.exists() else ""
         raise LabError(
             f"the lab's database could not be made: {tail.strip() or 'no log'}",
-            hint="Type 'dr lab doctor' to see what this machine lacks.",
+            hint="Look for free space with 'df', and try again.",
         )
 
 

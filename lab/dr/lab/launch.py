@@ -54,7 +54,7 @@ def start_world(plan: LabPlan) -> int:
         if file.readline() != "ok\n":
             raise LabError(
                 f"the lab did not start: {_tail(plan.directory / 'world.log')}",
-                hint="Type 'dr lab doctor' to see what this machine lacks.",
+                hint="Set DR_LAB_KEEP_LOG=1 and try again to see all that it said.",
             )
     return int(pid)
 

@@ -12,6 +12,7 @@ import pytest
 
 from dr.lab.api import break_, heal, in_host, status
 from dr.lab.errors import LabUsageError
+from dr.lab.plan import accounts
 from tests.deadline import WaitFor
 
 pytestmark = pytest.mark.lab
@@ -60,7 +61,12 @@ def test_the_engines_key_opens_every_host_and_host_keys_are_known(lab_directory:
     for host in ("db-a", "dr-a", "branch-03", "stg-spare", "backup"):
         words = ["ssh", "-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={keys}/known_hosts"]
         said = _run(
-            lab_directory, *words, "-i", str(keys / "engine_ed25519"), f"root@{host}", "hostname"
+            lab_directory,
+            *words,
+            "-i",
+            str(keys / "engine_ed25519"),
+            f"{accounts().login}@{host}",
+            "hostname",
         )
         assert said.stdout.strip() == host, said.stderr
 

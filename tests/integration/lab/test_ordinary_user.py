@@ -177,3 +177,16 @@ def test_a_kernel_that_allows_no_namespaces_is_an_obstacle_with_a_way_out(
     assert "user.max_user_namespaces=10000" in hint
     assert message in said.stderr
     assert files_of(user.folder, ["code", "cache"]) == []
+
+
+def test_a_missing_program_is_named_before_anything_is_made(user: OrdinaryUser) -> None:
+    # a file that nobody can run in the place of the program
+    script = (
+        'for d in /usr/bin /bin; do mount --bind /dev/null "$(readlink -f $d)/pgbackrest"; done;'
+        f'"{user.python}" -m dr.lab up'
+    )
+    own = ["unshare", "--user", "--map-current-user", "--keep-caps", "--mount"]
+    said = user.run(*own, "sh", "-c", script)
+    assert "there is no pgbackrest" in said.stderr
+    assert "apt-get install --no-install-recommends pgbackrest" in said.stderr
+    assert files_of(user.folder, ["code", "cache"]) == []

@@ -9,7 +9,7 @@ import pytest
 
 from dr.lab import business
 from dr.lab.api import in_host
-from dr.lab.postgres import AS_POSTGRES, SOCKET_DIR, find_installation
+from dr.lab.postgres import SOCKET_DIR, as_postgres, find_installation
 from tests.deadline import WaitFor
 
 pytestmark = pytest.mark.lab
@@ -92,10 +92,10 @@ def test_the_backup_restores_what_a_branch_registered_since_it_was_made(
 
     installation = find_installation()
     restore = in_host(
-        lab_directory, "spare", [*AS_POSTGRES, "pgbackrest", "--stanza=registry", "restore"]
+        lab_directory, "spare", [*as_postgres(), "pgbackrest", "--stanza=registry", "restore"]
     )
     assert restore.returncode == 0, restore.stderr
-    control = [*AS_POSTGRES, installation.program("pg_ctl"), "-D", installation.data_dir]
+    control = [*as_postgres(), installation.program("pg_ctl"), "-D", installation.data_dir]
     settings = "-c archive_mode=off"
     log = ["-o", settings, "-l", "/var/log/postgresql/postgresql.log"]
     assert in_host(lab_directory, "spare", [*control, *log, "-w", "start"]).returncode == 0
