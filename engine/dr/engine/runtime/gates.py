@@ -51,7 +51,7 @@ class Gatekeeper:
             plan_hash=self._plan_hash(step, options, proposed),
             options=options,
             chooses=ladder.id if ladder else None,
-            decide_by=_later(opened, said.get("decide_within")),
+            decide_by=_later(self._clock_began(step) or opened, said.get("decide_within")),
             expires=_later(opened, said.get("expires")) if said.get("expires") else None,
             escalate=_escalations(said.get("on_timeout", {})),
             on_timeout=_then(said.get("on_timeout", {})),
@@ -62,6 +62,15 @@ class Gatekeeper:
         self._open(question)
         if question.standing:
             self._stand_in(question)
+
+    def _clock_began(self, gate: Step) -> datetime | None:
+        """Return when a gate that is asked again only because it lapsed was first opened."""
+        began = None
+        for asked in list(self.context.view.questions.values()):
+            if asked.question.step == gate.id:
+                lapsed = asked.outcome == "expired"
+                began = (began or parse_utc(asked.question.opened)) if lapsed else None
+        return began
 
     def open_task(self, step: Step) -> None:
         """Give a person something to do."""
@@ -199,6 +208,9 @@ class Gatekeeper:
     def _keep_clock(self, asked: QuestionView, now: datetime) -> None:
         """Escalate when nobody decided in time; in the end the gate fails, never opens."""
         question = asked.question
+        if question.expires and now >= parse_utc(question.expires):
+            self._ask_anew(asked)
+            return
         if question.decide_by is None:
             return
         decide_by = parse_utc(question.decide_by)
@@ -218,6 +230,17 @@ class Gatekeeper:
         if question.on_timeout == "fail" and now >= last:
             because = "nobody decided in time; a time-out never approves"
             self._close(asked, "timed_out", because, {"state": "failed", "because": because})
+
+    def _ask_anew(self, asked: QuestionView) -> None:
+        """What is shown is too old to be approved: ask again, on the same decision clock."""
+        because = "nobody decided while the forecast was fresh enough to be approved"
+        question = asked.question
+        closing = {"question": question.id, "outcome": "expired", "because": because}
+        reopened = {"because": because, "rungs": False}
+        self.context.recorder.write(
+            Draft(Kind.QUESTION_CLOSED, question.step, question.host, None, closing),
+            Draft(Kind.STEP_REOPENED, question.step, data=reopened),
+        )
 
     def next_moment(self, asked: QuestionView) -> datetime | None:
         """Return when the clock of an open gate next has something to say."""
