@@ -17,9 +17,10 @@ from sqlalchemy.pool import StaticPool
 from dr.engine.core.errors import JournalBusyError
 from dr.engine.core.ports import Lease
 from dr.engine.journal import refusals, schema
+from dr.engine.journal.compiling import statements
 from dr.engine.journal.database import Audit, Params, Row, Transaction, first
 from dr.engine.journal.postgres_errors import commit_unknown, journal_error
-from dr.engine.journal.statements import Statement, Statements, by_name, statements
+from dr.engine.journal.statements import Statement, Statements, by_name
 
 LEASE_S = 15.0
 """How long a lease lasts without being renewed; engines renew every third of it."""

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-
-from sqlalchemy import Connection
+from typing import TYPE_CHECKING
 
 from dr.engine.core.errors import JournalError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 REVISIONS: tuple[str, ...] = ("0001",)
 """Every revision this dr knows, oldest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -265,7 +266,15 @@ def sqlite_url(path: Path) -> str:
     return URL.create("sqlite", database=str(path)).render_as_string(hide_password=False)
 
 
+_PLAIN = re.compile(r"sqlite:///([\w./+-]+)", re.ASCII)
+"""A URL that is read without SQLAlchemy: nothing in it is quoted."""
+
+
 def _database(url: str, lock_dir: Path | None, lease_s: float, busy_s: float) -> Database:
+    if plain := _PLAIN.fullmatch(url):
+        from dr.engine.journal.sqlite import SqliteDatabase
+
+        return SqliteDatabase(Path(plain[1]), lock_dir, busy_s=busy_s)
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 

@@ -10,12 +10,8 @@ from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 from urllib.parse import quote
-
-from sqlalchemy import Connection, create_engine, event
-from sqlalchemy.dialects import sqlite as dialects
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import StaticPool
 
 from dr.engine.core.errors import JournalBusyError, JournalError
 from dr.engine.core.ports import Lease
@@ -23,7 +19,8 @@ from dr.engine.journal import refusals, schema
 from dr.engine.journal.database import Audit, Params, Row, Transaction, first
 from dr.engine.journal.run_holds import RunHolds
 from dr.engine.journal.sqlite_errors import journal_error
-from dr.engine.journal.statements import Statement, Statements, by_name, statements
+from dr.engine.journal.sqlite_texts import TABLES, TEXTS
+from dr.engine.journal.statements import VERSION, Statement, Statements, by_name, in_order_of
 
 BUSY_S = 10.0
 """How long a write waits for another process's write."""
@@ -39,7 +36,8 @@ ON CONFLICT (run) DO UPDATE SET
 
 @cache
 def _statements() -> Statements:
-    return statements(dialects.dialect(paramstyle="qmark"))
+    texts = {name: in_order_of(sql, names) for name, (sql, names) in TEXTS.items()}
+    return Statements(**texts, version=by_name(VERSION), tables=TABLES)
 
 
 class _Transaction:
@@ -267,6 +265,11 @@ class SqliteDatabase:
         return schema.is_current(version, tables if version is None else (), str(self.path))
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
+        # a new journal is rare; every other command does without SQLAlchemy
+        from sqlalchemy import create_engine, event
+        from sqlalchemy.exc import DBAPIError
+        from sqlalchemy.pool import StaticPool
+
         self._holds.take(" schema", wait=True)
         try:
             if self._is_current(connection):  # another process was first
@@ -297,6 +300,6 @@ class SqliteDatabase:
             ) from error
 
 
-def _begin(connection: Connection) -> None:
+def _begin(connection: Any) -> None:
     # the driver's own BEGIN comes too late for DDL: half a schema could be left behind
     connection.exec_driver_sql("BEGIN IMMEDIATE")
