@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dr.cli.lines import Line, line
+from dr.cli.sayings import say_error
 from dr.cli.screen import Frame, draw
 from dr.cli.text import _
 from dr.cli.width import wrap
@@ -153,7 +154,7 @@ def _unit(frame: Frame, unit: UnitView) -> list[Line]:
     tried = _("attempt {n}").format(n=unit.attempt)
     lines: list[Line] = [line("  ", (word, STYLES[unit.state]), f"  {place}  {tried}  {took}")]
     if unit.error:
-        text = str(unit.error.get("message", ""))
+        text = say_error(str(unit.error.get("message", "")))
         lines += [line((p, "bad")) for p in wrap(text, frame.width, first="    ", rest="    ")]
     for said in (unit.intent or {}).get("describes") or ():
         lines.append(line((f"    $ {said}", "dim")))

@@ -9,6 +9,7 @@ from typing import Any
 
 from dr.cli.lines import Line, Span, fitted, line
 from dr.cli.outline import PHASES, Outline, OutlineStep
+from dr.cli.sayings import say_error
 from dr.cli.text import _
 from dr.cli.width import cells, column, cut, wrap
 from dr.cli.words import (
@@ -55,6 +56,7 @@ class Frame:
     height: int | None = None
     ascii_marks: bool = False
     next_command: str = ""
+    engine_is_gone: bool = False
 
 
 def draw(frame: Frame) -> list[Line]:
@@ -85,6 +87,9 @@ def _head(frame: Frame) -> list[Line]:
     lines: list[Line] = [tuple(first), tuple(second)]
     if view.because:
         lines.append(line(("  " + view.because, "dim")))
+    if frame.engine_is_gone:
+        text = _("the engine of run {run} is gone; the run is not over").format(run=view.id)
+        lines.append(line(("  " + text, "bad")))
     warning = say(getattr(frame.progress, "warning", None))
     if warning:
         lines.append(line(("  " + warning, "bad")))
@@ -317,7 +322,7 @@ def _doubts(frame: Frame) -> list[Line]:
     lines: list[Line] = []
     for step, unit in frame.view.in_doubt():
         place = f" @ {unit.host}" if unit.host else ""
-        message = str((unit.error or {}).get("message", "")) or step.because
+        message = say_error(str((unit.error or {}).get("message", ""))) or step.because
         lines.append(line((f"? {step.id}{place} ", "alarm"), " " + message))
     return lines
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dr.cli.outline import Outline
+from dr.cli.sayings import say_error
 from dr.cli.text import N_, _, ngettext
 from dr.cli.width import printable
 from dr.cli.words import (
@@ -67,8 +68,8 @@ def _tail(because: Any) -> str:
 def _error(data: Mapping[str, Any]) -> str:
     error = data.get("error")
     if isinstance(error, Mapping):
-        return _tail(error.get("message"))
-    return _tail(error or data.get("message"))
+        error = error.get("message")
+    return _tail(say_error(str(error or data.get("message") or "")))
 
 
 def _run_created(event: Event, _view: RunView, outline: Outline) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dr.engine.service.desk import open_desk
-from dr.engine.service.starting import holder_lives
+from dr.engine.service.engines import holder_lives
 from tests.deadline import wait_for
 
 DR = Path(sys.executable).with_name("dr")

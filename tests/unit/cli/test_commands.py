@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dr.engine.core.errors import ExitCode
-from dr.engine.service.starting import boot_id, process_start
+from dr.engine.service.engines import boot_id, process_start
 from tests.sample_run import ASKS, IN_DOUBT, REJECTED, RUN, SUCCEEDS, Row
 from tests.unit.cli.conftest import Dr, Journalled
 
@@ -299,3 +299,26 @@ def test_attach_says_that_the_engine_is_gone_and_how_to_go_on(
     assert said.code == ExitCode.FAILED
     assert f"error: the engine of run {RUN} is gone; the run is not over" in said.err
     assert f"hint: Type 'dr resume {RUN}' to go on with it." in said.err
+
+
+def test_status_says_that_the_engine_is_gone_and_how_to_go_on(
+    dr: Dr, journalled: Journalled
+) -> None:
+    journalled(ASKS, holder=f"{socket.gethostname()} pid 1 start 1 boot an-earlier-one")
+    gone = f"the engine of run {RUN} is gone; the run is not over"
+    for words in (["status"], ["status", RUN]):
+        said = dr(*words)
+        assert gone in said.out
+        assert f"next: dr resume {RUN}" in said.out
+        assert "dr approve" not in said.out
+    data = json.loads(dr("status", RUN, "--json").out)
+    assert (data["engine_gone"], data["next"]) == (True, f"dr resume {RUN}")
+
+
+def test_status_of_a_run_whose_engine_is_elsewhere_does_not_call_it_gone(
+    dr: Dr, journalled: Journalled
+) -> None:
+    journalled(ASKS)
+    said = dr("status", RUN)
+    assert "is gone" not in said.out
+    assert "dr resume" not in said.out

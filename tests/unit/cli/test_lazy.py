@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dr.cli.app import VERBS, root_command
+from dr.cli.sayings import sayings
 from dr.cli.text import use
 from tests.sample_run import RUN, SUCCEEDS
 from tests.unit.cli.conftest import Dr, Journalled
@@ -93,7 +94,18 @@ def test_status_of_a_run_loads_no_heavy_library(workspace: Path, journalled: Jou
     journalled(SUCCEEDS)
     code, modules = _loaded(workspace, "status", RUN)
     assert code == 0
-    assert modules & HEAVY == set()
+    assert modules & (HEAVY | {"dr.engine.service.starting", "dr.engine.service.desk"}) == set()
+
+
+def test_status_in_chinese_does_not_read_the_catalogue_of_errors(
+    dr: Dr, journalled: Journalled
+) -> None:
+    journalled(SUCCEEDS)
+    sayings.cache_clear()
+    assert dr("--lang", "zh", "status", RUN).code == 0
+    assert sayings.cache_info().currsize == 0
+    assert dr("--lang", "zh", "status", "nope").code == 2
+    assert sayings.cache_info().currsize == 1
 
 
 def test_runs_and_gates_are_completed_from_the_journal(

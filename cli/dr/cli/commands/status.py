@@ -26,6 +26,7 @@ from dr.engine.core.states import RunState
 from dr.engine.core.values import parse_utc
 from dr.engine.core.view import RunView
 from dr.engine.service import glance
+from dr.engine.service.engines import holder_lives
 
 MOST_ENDED = 10
 
@@ -120,9 +121,27 @@ def _one(session: Session, view: RunView, *, check: bool) -> int:
     if session.json:
         session.result(_view_data(view))
     else:
-        frame = Frame(view, outline_of(view), now, width=width(), ascii_marks=marks_ascii())
+        frame = Frame(
+            view,
+            outline_of(view),
+            now,
+            width=width(),
+            ascii_marks=marks_ascii(),
+            next_command=_next(view),
+            engine_is_gone=_engine_is_gone(view),
+        )
         click.echo(painted(draw(frame), colour=session.colour))
     return ExitCode.DEADLINE_MISSED if check and missed else standing(view)
+
+
+def _engine_is_gone(view: RunView) -> bool:
+    """Tell whether nobody drives an unfinished run any more, as far as this machine can see."""
+    return bool(view.holder) and not view.state.ended and holder_lives(view.holder) is False
+
+
+def _next(view: RunView) -> str:
+    """Return what to type next; a run without an engine goes nowhere before it has one."""
+    return f"dr resume {view.id}" if _engine_is_gone(view) else next_command(view)
 
 
 def _rto_missed(view: RunView) -> bool:
@@ -140,7 +159,7 @@ def _list(
     rows = [_row(one, kinds) for one in shown]
     widths = [max(cells(row[i][0]) for row in rows) for i in range(5)]
     lines: list[Line] = []
-    nexts = {view.id: next_command(view) for view in views}
+    by_id = {view.id: view for view in views}
     for one, row in zip(shown, rows, strict=True):
         lines.append(
             line(
@@ -150,8 +169,12 @@ def _list(
                 ]
             )
         )
-        if nexts.get(one.id):
-            lines.append(line("  ", (_("next: "), "strong"), nexts[one.id]))
+        view = by_id.get(one.id)
+        if view is not None and _engine_is_gone(view):
+            text = _("the engine of run {run} is gone; the run is not over").format(run=view.id)
+            lines.append(line("  ", (text, "bad")))
+        if view is not None and _next(view):
+            lines.append(line("  ", (_("next: "), "strong"), _next(view)))
     return lines
 
 
@@ -201,5 +224,6 @@ def _view_data(view: RunView) -> dict[str, Any]:
             {"opened": plain(q.opened), "outcome": q.outcome, **q.question.to_data()}
             for q in view.questions.values()
         ],
-        "next": next_command(view),
+        "engine_gone": _engine_is_gone(view),
+        "next": _next(view),
     }

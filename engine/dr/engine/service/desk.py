@@ -31,6 +31,7 @@ from dr.engine.service.approvals import Approvals
 from dr.engine.service.catalog import RunbookEntry, entries, load_runbook
 from dr.engine.service.engine_process import carry_out, file_reports, operator_event
 from dr.engine.service.logs import FileLogs
+from dr.engine.service.engines import holder_lives
 from dr.engine.service.measured import MeasuredDurations
 from dr.engine.service.plans import Plan, Planning, plan_digest
 from dr.engine.service.progress import Progress, progress_of
@@ -38,7 +39,6 @@ from dr.engine.service.starting import (
     check_inputs,
     check_names,
     created_draft,
-    holder_lives,
     record_of,
     spawn_engine,
 )

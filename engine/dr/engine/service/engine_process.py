@@ -23,7 +23,7 @@ from dr.engine.loader.loading import load
 from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.executor import Executor
 from dr.engine.runtime.recorder import Recorder, StoppedError
-from dr.engine.service.starting import holder, holder_lives
+from dr.engine.service.engines import holder, holder_lives
 from dr.engine.service.wiring import wire, with_paths
 from dr.incidents.report.filing import file_report
 from dr.incidents.report.rendering import LANGUAGES
