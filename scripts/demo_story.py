@@ -300,8 +300,8 @@ def stopped(progress: Progress) -> None:
     else:
         state = both(
             f"The lab stays up.  Run {run} does not stop with this view: its engine goes on, and "
-            "waits at its gate for as long as nobody decides.",
-            f"实验环境保留。处置任务 {run} 不随本界面停止：引擎继续运行，未审批前停在审批处。",
+            "waits at its gate until somebody decides or the gate's time is over.",
+            f"实验环境保留。处置任务 {run} 不随本界面停止：引擎继续运行，在审批处等待，直至有人决定或审批超时。",
         )
         approve = ("approve", run, "--by", LEADER, "--key", str(KEY), "--reason", REASON)
         rows = [(("attach", run), both("follows it", "继续查看"))]
