@@ -15,6 +15,7 @@ from dr.engine.core.errors import (
     DrError,
     ExitCode,
     HeldError,
+    JournalError,
     PlanChangedError,
     Problem,
     UserError,
@@ -30,8 +31,8 @@ from dr.engine.loader.expressions import Grammar
 from dr.engine.service.approvals import Approvals
 from dr.engine.service.catalog import RunbookEntry, entries, load_runbook
 from dr.engine.service.engine_process import carry_out, file_reports, operator_event
-from dr.engine.service.logs import FileLogs
 from dr.engine.service.engines import holder_lives
+from dr.engine.service.logs import FileLogs
 from dr.engine.service.measured import MeasuredDurations
 from dr.engine.service.plans import Plan, Planning, plan_digest
 from dr.engine.service.progress import Progress, progress_of
@@ -100,7 +101,7 @@ class Desk:
         """The journal: ``$DR_DATABASE_URL``, else a SQLite file in the state folder."""
         url = os.environ.get(DATABASE_VARIABLE)
         if not url:
-            self.workspace.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _make_folder(self.workspace.state)
             url = f"sqlite:///{self.workspace.state / 'journal.sqlite3'}"
         return SqlJournal(url).open()
 
@@ -338,6 +339,17 @@ class Desk:
     def check_inventory(self) -> list[Problem]:
         """Return every problem of the environment's inventory files."""
         return check(read_inventory(self.workspace, self.environment.name), date.today())  # noqa: DTZ011 - a local day
+
+
+def _make_folder(state: Path) -> None:
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise JournalError(
+            f"the state folder {state} cannot be made: {(error.strerror or '').lower()}",
+            hint=f"Look at it with 'ls -ld {state}', or name another as 'state' in dr.yaml.",
+            code="journal_unreachable",
+        ) from None
 
 
 def _same_plan(path: Path, plan_hash: str) -> None:
