@@ -158,8 +158,8 @@ def _rung(rung: Data, width: int) -> list[Line]:
     )
     lines += _note(text, width, indent)
     if available is not True:
-        because = _reason(rung.get("because") or "")
-        text = _("availability unknown") + (f": {because}" if because else "")
+        # only a plan that asked no host leaves this open
+        text = _("availability unknown until the hosts are asked")
         lines += _note(text, width, indent, "warn")
     if say(rung.get("basis")):
         text = _("basis: {basis}").format(basis=say(rung.get("basis")))

@@ -175,6 +175,24 @@ def test_a_plan_says_unknown_where_nothing_is_known() -> None:
     assert " 0s" not in text
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "availability unknown until the hosts are asked"),
+        ("zh_Hans", "须询问主机后方知是否可用"),
+    ],
+)
+def test_a_plan_that_asked_no_host_does_not_say_whether_a_rung_is_available(
+    language: str, words: str
+) -> None:
+    use(language)
+    rung = {"name": "promote", "available": None, "loss_known": False}
+    step = {"id": "database", "mark": "?", "wave": 1, "rungs": [rung]}
+    text = _text(draw_plan({**PLAN, "steps": [step], "probed": False}, kind="lab"))
+    assert words in text
+    assert "not available" not in text
+
+
 @pytest.mark.parametrize("language", ["en", "zh_Hans"])
 @pytest.mark.parametrize("details", [False, True])
 def test_a_plan_fits_eighty_cells(language: str, details: bool) -> None:
