@@ -19,6 +19,7 @@ from dr.lab.enter import MARK
 from dr.lab.errors import LabError, LabUsageError
 from dr.lab.hostfiles import login_path
 from dr.lab.plan import LabPlan
+from dr.lab.visitors import end_visitors
 from dr.lab.volume import loops_of, thaw_leftovers
 
 VERSION = 1
@@ -90,6 +91,7 @@ def remove(directory: Path) -> bool:
     pid = _world_pid(directory)
     if pid is not None:
         _end(pid)
+    end_visitors(directory)
     _wait_for_loops(directory)
     _delete(directory)
     return True

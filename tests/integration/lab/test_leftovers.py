@@ -16,6 +16,7 @@ from dr.lab.api import LabOptions, break_, down, in_host, is_up, up
 from dr.lab.errors import LabUsageError
 from dr.lab.plan import accounts
 from dr.lab.testing import SMALL, LabFactory
+from dr.lab.visitors import is_visitor
 from tests.deadline import WaitFor
 from tests.integration.lab.traces import traces, world_pid
 
@@ -47,6 +48,21 @@ def test_killing_the_world_ends_everything(lab_factory: LabFactory, wait_for: Wa
     wait_for(lambda: seen.left() == [], 15, f"nothing left of {directory}")
     down(directory)
     assert list(directory.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("world_dies_first", [False, True])
+def test_down_ends_what_stepped_into_the_lab(
+    lab_factory: LabFactory, wait_for: WaitFor, world_dies_first: bool
+) -> None:
+    directory = lab_factory(only_ssh=True)
+    with subprocess.Popen(_lab(directory, "run", "--", "sleep", "600")) as visitor:
+        wait_for(lambda: is_visitor(visitor.pid, directory), 10, "the visitor's step inside")
+        if world_dies_first:
+            os.kill(world_pid(directory), signal.SIGKILL)
+
+        down(directory)
+
+        assert visitor.wait(5) == -signal.SIGTERM
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's volumes can hang")
