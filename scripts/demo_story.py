@@ -291,8 +291,8 @@ def stopped(progress: Progress) -> None:
         say(both("Nothing of it is left.", "未留下任何内容。"))
         return
     run = progress.run or next(iter(_unfinished_runs()), "")
-    if not progress.broken:
-        state = both("The lab stays up; nothing in it is broken.", "实验环境保留，未发生故障。")
+    if not run and not progress.broken:
+        state = both("The lab stays up as it was.", "实验环境保持原状。")
         rows = [(("lab", "break", "storage-killed"), both("breaks it", "制造故障"))]
     elif not run:
         state = both("The lab stays up, its storage broken.", "实验环境保留，存储已故障。")
@@ -301,7 +301,8 @@ def stopped(progress: Progress) -> None:
         state = both(
             f"The lab stays up.  Run {run} does not stop with this view: its engine goes on, and "
             "waits at its gate until somebody decides or the gate's time is over.",
-            f"实验环境保留。处置任务 {run} 不随本界面停止：引擎继续运行，在审批处等待，直至有人决定或审批超时。",
+            f"实验环境保留。处置任务 {run} 不随本界面停止：引擎继续运行，"
+            "在审批处等待，直至有人决定或审批超时。",
         )
         approve = ("approve", run, "--by", LEADER, "--key", str(KEY), "--reason", REASON)
         rows = [(("attach", run), both("follows it", "继续查看"))]
