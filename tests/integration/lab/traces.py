@@ -19,6 +19,8 @@ class Traces:
     processes: frozenset[tuple[int, int]]
     """pid and start time"""
     networks: frozenset[int]
+    taken: int
+    """When they were noted, in clock ticks since the machine's start."""
 
     def named(self, name: str) -> list[int]:
         """Return the processes that ``ps`` calls ``name``."""
@@ -32,7 +34,9 @@ class Traces:
     def left(self) -> list[str]:
         """List what is still there, files apart."""
         found = [f"process {pid}" for pid, start in self.processes if _start(pid) == start]
-        found += [f"network {one}" for one in self.networks & _networks(_pids())]
+        # the kernel gives the number of a network that is gone to a new one, as of another lab
+        old = {pid for pid in _pids() if (start := _start(pid)) and start <= self.taken}
+        found += [f"network {one}" for one in self.networks & _networks(old)]
         found += loops_of(self.directory)
         mounts = Path("/proc/self/mountinfo").read_text()
         if str(self.directory) in mounts:
@@ -49,9 +53,10 @@ def world_pid(directory: Path) -> int:
 def traces(directory: Path) -> Traces:
     """Note what the lab that is up in ``directory`` consists of."""
     pids = _descendants(world_pid(directory))
-    return Traces(
-        directory, frozenset((pid, _start(pid) or 0) for pid in pids), frozenset(_networks(pids))
-    )
+    processes = frozenset((pid, _start(pid) or 0) for pid in pids)
+    uptime_s = float(Path("/proc/uptime").read_text().split()[0])
+    taken = int(uptime_s * os.sysconf("SC_CLK_TCK"))
+    return Traces(directory, processes, frozenset(_networks(pids)), taken)
 
 
 def _pids() -> set[int]:
