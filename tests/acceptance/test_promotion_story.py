@@ -263,6 +263,11 @@ def test_a_note_was_sent_to_the_execution_group(scene: Scene) -> None:
 
 
 def test_the_same_file_runs_in_staging_to_its_verified_end(scene: Scene) -> None:
+    # nobody works in staging: one commit tells its standby how far it is
+    last = scene.ask("stg-a", "UPDATE service_state SET changed_at = now(); SELECT 1")
+    assert last == "1"
+    replayed = "SELECT pg_last_xact_replay_timestamp() IS NOT NULL"
+    until(lambda: scene.ask("stg-b", replayed) == "t", 20, "the standby to replay it")
     break_(scene.lab, "storage-killed", "stg-a")
     words = ["run", "storage-failure", "--env", "staging", "--no-wait"]
     refused = scene.dr(*words, expect=2)

@@ -100,8 +100,7 @@ def _probed(told: Chronicle, event: Event) -> None:
 def _finished(told: Chronicle, event: Event) -> None:
     step, host = place = _place(event)
     state = str(event.data.get("state"))
-    via = str(event.data.get("via") or "")
-    told.settle(place, via or ("rerun" if state == "retry" else "probe"), event.at)
+    told.settle(place, _settled_by(state, str(event.data.get("via") or "")), event.at)
     error = event.data.get("error")
     if error and state in {"failed", "retry"}:
         said = error if isinstance(error, Mapping) else {"message": error}
@@ -110,6 +109,13 @@ def _finished(told: Chronicle, event: Event) -> None:
         told.failures.append(
             Failure(step, host, attempt, event.at, message, code, retried=state == "retry")
         )
+
+
+def _settled_by(state: str, via: str) -> str:
+    """Return how a doubt ended; an end without another source is the attempt's own, found again."""
+    if state == "retry" and not via.startswith("person"):
+        return "rerun"
+    return via or "attach"
 
 
 def _intent(told: Chronicle, event: Event) -> None:
