@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Kinds = frozenset[QuestionKind]
 
+_RUN = "R-"
+"""How the id of a run begins."""
+
 
 def person(by: str | None) -> str:
     """Return who acts: what ``--by`` says, else $DR_PERSON, else the user of this machine."""
@@ -68,7 +71,12 @@ def run_and_rest(desk: Any, words: Sequence[str], most: int) -> tuple[str, list[
 
 
 def is_run(desk: Any, word: str) -> bool:
-    """Return whether ``word`` names a run."""
+    """Return whether ``word`` names a run, or several, or one that is not there.
+
+    A step's id is lower case, so what begins as a run's id does is never taken for one.
+    """
+    if word.startswith(_RUN):
+        return True
     try:
         desk.record(word)
     except UserError:

@@ -50,9 +50,7 @@ def hosts(lab_factory: LabFactory) -> Path:
 def lab(hosts: Path) -> Iterator[Workplace]:
     """Return the workspace of that lab; keys and known hosts are as before after the test."""
     folder = hosts / "workspace"
-    saved = {
-        path: path.read_bytes() for path in (folder / "keys").iterdir() if path.is_file()
-    }
+    saved = {path: path.read_bytes() for path in (folder / "keys").iterdir() if path.is_file()}
     place = Workplace(folder, surroundings(DR_PERSON="liu.yang", DR_LAB=str(hosts)))
     yield place
     for path, content in saved.items():

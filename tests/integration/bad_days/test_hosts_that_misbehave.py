@@ -55,7 +55,7 @@ def test_a_key_that_the_host_does_not_know_fails_the_step(lab: Workplace) -> Non
 def test_a_host_that_is_cut_off_fails_the_step_and_can_be_retried_later(
     lab: Workplace, hosts: Path
 ) -> None:
-    name = lab.runbook("cut-off", STEP % (TRACE % "cut-off"), "on_exhausted: ask\n" * 0)
+    name = lab.runbook("cut-off", STEP % (TRACE % "cut-off"))
     break_(hosts, "host-off", "db-b")
     try:
         run = lab.begun(name, code=1)
@@ -108,7 +108,9 @@ def test_a_connection_that_closes_half_way_is_found_again_and_ran_once(lab: Work
     steps = STEP % json.dumps({"shell": kill_sshd})
     run = lab.begun(lab.runbook("half-way", steps), code=0)
     lab.ends(run, "succeeded")
-    kinds = [json.loads(line)["event"]["kind"] for line in lab.dr("log", run, "--json").out.splitlines()]
+    kinds = [
+        json.loads(line)["event"]["kind"] for line in lab.dr("log", run, "--json").out.splitlines()
+    ]
     assert "attempt.lost" in kinds
     assert _ran(lab, "half-way") == 1
     assert "the end" in lab.dr("log", run, "act").out

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dr.engine.core.errors import JournalError
 from dr.engine.service.desk import open_desk
 from dr.engine.service.engines import holder_lives
 from tests.deadline import wait_for
@@ -59,15 +61,20 @@ class Workplace:
     folder: Path
     environ: dict[str, str] = field(default_factory=dict)
 
-    def dr(self, *words: str, environ: Mapping[str, str] | None = None, **more: Any) -> Said:
+    def dr(
+        self,
+        *words: str,
+        environ: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
+        **more: Any,
+    ) -> Said:
         """Call the real ``dr``; a traceback anywhere fails the test."""
         done = subprocess.run(
-            [DR, *words],
+            [*prefix, DR, *words],
             cwd=self.folder,
             env={**self.environ, **(environ or {})},
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             timeout=LIMIT_S,
             check=False,
             **more,
@@ -127,15 +134,22 @@ class Workplace:
 
     def stop_engines(self) -> None:
         """End the engines of this workspace, each by its own process id."""
-        if not (self.folder / ".dr" / "journal.sqlite3").exists():
-            return
-        desk = open_desk(self.folder, None)
-        for record in desk.unfinished():
-            holder = desk.view(record.id).holder or ""
+        for holder in self._holders():
             if holder_lives(holder):
                 os.kill(int(holder.split()[2]), signal.SIGTERM)
                 wait_for(lambda h=holder: not holder_lives(h), 10, "the end of an engine")  # type: ignore[misc]
-        desk.journal.close()
+
+    def _holders(self) -> list[str]:
+        if not (self.folder / ".dr" / "journal.sqlite3").exists():
+            return []
+        desk = open_desk(self.folder, None)
+        try:
+            return [desk.view(record.id).holder or "" for record in desk.unfinished()]
+        except JournalError:
+            return []  # damaged by the test: nothing ran there
+        finally:
+            with contextlib.suppress(JournalError):
+                desk.journal.close()
 
 
 def well_formed(text: str) -> tuple[str, str]:
