@@ -12,6 +12,9 @@ GRANT EXECUTE ON FUNCTION pg_create_physical_replication_slot(name, boolean, boo
 CREATE DATABASE registry OWNER postgres;
 \connect registry
 
+-- lets a recovery check the standby's tables and indexes before it trusts them
+CREATE EXTENSION amcheck;
+
 CREATE TABLE branch (
   branch  text PRIMARY KEY,
   name_en text NOT NULL,
