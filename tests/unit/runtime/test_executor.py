@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from dr.engine.core.errors import (
     RetryableError,
 )
 from dr.engine.core.events import Draft, Kind
-from dr.engine.core.ports import Check, Forecast
+from dr.engine.core.ports import Attempt, Check, Forecast, Presence, Probe, World
 from dr.engine.core.questions import Answer, Question
 from dr.engine.core.states import RunState, StepState
 from dr.engine.core.values import UNKNOWN
@@ -152,6 +153,38 @@ def test_an_irreversible_step_in_doubt_and_absent_waits_for_a_person() -> None:
     assert asked[0].kind == "doubt"
     assert asked[0].card["sent"] == ["do R-20261101-abcde/a/engine"]
     assert outside.effects == {"R-20261101-abcde/a/engine": 1}
+
+
+class SlowlySeen(Do):
+    """Its probe takes as long as the person who is asked calls several times."""
+
+    def __init__(self, outside: Outside) -> None:
+        super().__init__(outside, attaches=False, raises=[LostContactError("lost")])
+        self.called = threading.Semaphore(0)
+        self.looks = 0
+
+    def probe(self, attempt: Attempt, world: World) -> Probe:
+        self.looks += 1
+        if self.looks > 2:  # one before it acts, one before a person is asked
+            for _ in range(5):
+                self.called.acquire(timeout=1)
+        return Probe(Presence.UNKNOWN if self.looks > 1 else Presence.ABSENT, "looked")
+
+
+def test_looking_again_at_a_doubt_writes_nothing_while_a_person_is_asked() -> None:
+    action = SlowlySeen(Outside())
+    world = made("  - {id: a, uses: do.it, effect: once}\n", action)
+
+    def answer(question: Question) -> Answer | None:
+        world.clock.forward(timedelta(seconds=1))
+        action.called.release()
+        return world.says("ana", "done", reason="seen") if action.looks > 4 else None
+
+    assert world.run_answering(answer) is RunState.SUCCEEDED
+    states = [
+        e.data["state"] for e in world.journal.events(world.record.id) if e.kind is Kind.RUN_STATE
+    ]
+    assert states.count("in_doubt") == 1
 
 
 @pytest.mark.parametrize("holds", [False, UNKNOWN])

@@ -47,6 +47,11 @@ class Crew:
         """Whether nobody is busy."""
         return not self._busy
 
+    @property
+    def busy_with(self) -> set[Key]:
+        """What somebody is busy with now."""
+        return set(self._busy)
+
     def is_busy(self, key: Key) -> bool:
         """Whether somebody is busy with it."""
         return key in self._busy

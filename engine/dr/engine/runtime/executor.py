@@ -11,6 +11,7 @@ from dr.engine.core.errors import DrError, ExitCode
 from dr.engine.core.events import Draft, Kind
 from dr.engine.core.model import Step
 from dr.engine.core.planner import Decision, Failed, Planner, Release, RungBroken, RungPassed
+from dr.engine.core.questions import QuestionKind
 from dr.engine.core.states import RunState, StepState
 from dr.engine.core.values import utc_text
 from dr.engine.core.view import StepView
@@ -111,8 +112,16 @@ class Executor:
         self._tend_units()
         if self.crew.idle and self.context.recorder.touched.empty():
             self.ending.settle()
-        else:
+        elif not self._only_looks_again():
             self.ending.announce(RunState.RUNNING)
+
+    def _only_looks_again(self) -> bool:
+        """Whether the run stays in doubt: looking again while a person is asked is no progress."""
+        view = self.context.view
+        if view.state is not RunState.IN_DOUBT:
+            return False
+        asked = [q.question for q in view.open_questions() if q.question.kind is QuestionKind.DOUBT]
+        return self.crew.busy_with <= {(question.step, question.host) for question in asked}
 
     def _listen(self) -> None:
         """Wait for something to happen, at most until the next poll."""
