@@ -80,9 +80,10 @@ class Crew:
             log.exception("step %s broke down", key[0])
             self._broke_down(key[0], DrError(f"{type(error).__name__}: {error}"))
         except BaseException as error:
-            # the power went: nothing more may be written by this process
-            self._context.recorder.stop(DrError(f"cut: {error!r}"))
+            # the power went: nothing more may be written by this process; said before it is
+            # stopped, so that the main loop knows why
             self.cut = error
+            self._context.recorder.stop(DrError(f"cut: {error!r}"))
             raise
         finally:
             self._busy.pop(key, None)

@@ -94,6 +94,8 @@ class Executor:
         except BaseException as error:
             self.context.stopping.set()
             self.context.recorder.stop(DrError(f"the engine stops: {error!r}"))
+            if self.crew.cut is not None and isinstance(error, StoppedError):
+                raise self.crew.cut from None  # a worker's end stopped this thread's own write
             raise
         finally:
             self.crew.dismiss()
