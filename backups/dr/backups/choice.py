@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from dr.backups.catalogue import BackupSet, Copy, Expectation
 from dr.backups.pgbackrest import BackupRef, Repository, wal_bytes_after, why_unusable
+from dr.engine.core.values import Text
 
 _MB = 1_000_000
 
@@ -28,7 +29,7 @@ class Estimate:
 
     p50: timedelta | None
     p90: timedelta | None
-    basis: str
+    basis: Text
 
 
 def candidates(
@@ -92,9 +93,17 @@ def estimate(backup: BackupRef, repository: Repository, expect: Expectation) -> 
     to scatter that much.
     """
     if expect.rate_mb_s is None or expect.rate_mb_s <= 0:
-        return Estimate(None, None, "no restore was measured and no rate is declared")
+        unknown = Text(
+            en="no restore was measured and no rate is declared",
+            zh="尚无恢复实测数据，也未登记速率",
+        )
+        return Estimate(None, None, unknown)
     wal = wal_bytes_after(backup, repository) or 0
     seconds = (backup.size_bytes + wal) / _MB / expect.rate_mb_s
     p50 = (expect.fixed or timedelta()) + timedelta(seconds=seconds)
     moved = (backup.size_bytes + wal) / _MB
-    return Estimate(p50, p50 * 1.5, f"{moved:.0f} MB at the declared {expect.rate_mb_s:g} MB/s")
+    basis = Text(
+        en=f"{moved:.0f} MB at the declared {expect.rate_mb_s:g} MB/s",
+        zh=f"{moved:.0f} MB，按登记速率 {expect.rate_mb_s:g} MB/s 计",
+    )
+    return Estimate(p50, p50 * 1.5, basis)

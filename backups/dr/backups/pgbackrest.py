@@ -18,6 +18,7 @@ from dr.engine.core.errors import DrError
 # https://pgbackrest.org/command.html#command-info: 0 is ok; everything else leaves something out
 _STATUS_OK = 0
 _WAL_NAME = re.compile(r"[0-9A-F]{24}")
+_FOUR_GIB = 1 << 32
 _SEGMENT_BYTES = 16 << 20
 
 
@@ -160,12 +161,19 @@ def wal_bytes_after(backup: BackupRef, repository: Repository) -> int | None:
     return max(0, _segment(last) - _segment(backup.wal_start) + 1) * _SEGMENT_BYTES
 
 
-def archive_end(repository: Repository) -> tuple[int, int] | None:
-    """Return the timeline and the log position that the archive reaches; None when it is empty."""
+def archive_end(repository: Repository, segment_bytes: int) -> tuple[int, int] | None:
+    """Return the timeline and the log position that the archive reaches; None when it is empty.
+
+    Args:
+        segment_bytes: the cluster's ``wal_segment_size``; the catalogue does not say it.
+    """
     last = repository.wal_last
     if last is None or not _WAL_NAME.fullmatch(last):
         return None
-    return int(last[:8], 16), (_segment(last) + 1) * _SEGMENT_BYTES
+    # the middle of a segment's name counts 4 GiB, its end the segments therein
+    return int(last[:8], 16), int(last[8:16], 16) * _FOUR_GIB + (
+        int(last[16:24], 16) + 1
+    ) * segment_bytes
 
 
 def _segment(name: str) -> int:

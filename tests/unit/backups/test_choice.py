@@ -96,6 +96,8 @@ def test_the_estimate_is_the_fixed_part_and_the_bytes_over_the_rate() -> None:
     one = replace(backup("b", 1), wal_start="")
     takes = estimate(one, repository(one), Expectation(timedelta(seconds=5), 100))
     assert takes.p50 == timedelta(seconds=15)
+    assert takes.basis.say("en") == "1000 MB at the declared 100 MB/s"
+    assert takes.basis.say("zh") == "1000 MB，按登记速率 100 MB/s 计"
 
 
 def test_without_a_rate_nobody_knows_how_long_it_takes() -> None:

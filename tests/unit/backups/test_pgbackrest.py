@@ -10,6 +10,7 @@ import pytest
 
 from dr.backups.pgbackrest import (
     CatalogueError,
+    archive_end,
     complaints,
     fixed_settings,
     parse_info,
@@ -117,3 +118,18 @@ def test_nothing_that_a_backup_carries_is_run_at_start() -> None:
 def test_warnings_count_whatever_the_exit_code_was() -> None:
     said = "P00   INFO: restore\nP00   WARN: file x IS NOT VALID\nP00   INFO: done"
     assert complaints(said) == ["P00   WARN: file x IS NOT VALID"]
+
+
+@pytest.mark.parametrize(
+    ("name", "segment_mb", "position"),
+    [
+        ("00000001000000000000000E", 16, 15 << 24),
+        ("00000001000000000000000E", 4, 15 << 22),
+        ("000000020000000100000000", 16, (1 << 32) + (1 << 24)),
+    ],
+)
+def test_the_archive_ends_where_its_newest_segment_of_the_clusters_own_size_ends(
+    name: str, segment_mb: int, position: int
+) -> None:
+    repository = parse_info(info(wal_last=name), "registry")
+    assert archive_end(repository, segment_mb << 20) == (int(name[:8], 16), position)

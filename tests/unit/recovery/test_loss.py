@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from dr.engine.actions.branch_ledgers import Collection
+from dr.engine.actions.postgres.evidence import gather
 from dr.engine.actions.postgres.loss import Evidence, loss
+from dr.engine.actions.postgres.member import Member
 from tests.unit.recovery.members import NOW
 
 MINUTE = timedelta(minutes=1)
@@ -51,3 +54,26 @@ def test_clocks_that_differ_make_no_negative_loss() -> None:
 
 def test_log_that_is_known_to_be_missing_is_said() -> None:
     assert "4096 bytes" in loss(Evidence(NOW, NOW, missing_bytes=4096)).basis.en
+
+
+def test_a_quiet_standby_lost_at_most_what_came_after_its_checkpoint_or_the_archive() -> None:
+    evidence = Evidence(None, NOW, whole_until=NOW - MINUTE)
+    assert loss(evidence).seconds == 60
+    assert loss(evidence).since == NOW - MINUTE
+
+
+def test_the_last_answer_of_every_branch_bounds_a_quiet_standbys_loss_as_well() -> None:
+    evidence = Evidence(
+        None,
+        NOW,
+        last_acknowledged=NOW - 2 * MINUTE,
+        all_branches=True,
+        whole_until=NOW - 3 * MINUTE,
+    )
+    assert loss(evidence).seconds == 60
+
+
+def test_the_checkpoint_of_a_promoted_host_says_nothing_about_the_old_one() -> None:
+    promoted = Member("db-b", NOW, answers=True, in_recovery=False, checkpoint_at=NOW)
+    evidence = gather(promoted, [promoted], Collection({}, {}), NOW, archived=NOW)
+    assert loss(evidence).seconds is None

@@ -6,10 +6,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dr.backups.catalogue import BackupSet, Copy
-from dr.backups.pgbackrest import CatalogueError, Repository, archive_folder, parse_info
+from dr.backups.catalogue import BackupSet, Copy, read_sets
+from dr.backups.pgbackrest import (
+    CatalogueError,
+    Repository,
+    archive_end,
+    archive_folder,
+    parse_info,
+)
 from dr.engine.actions.hosts import Connections, StorageError
 from dr.engine.actions.observations import PGBACKREST_INFO
+from dr.engine.actions.postgres.member import Member
 from dr.engine.core.errors import ActionError
 
 LOOK = timedelta(seconds=20)
@@ -69,3 +76,26 @@ def os_user_of(inventory: Mapping[str, Any], backup_set: BackupSet) -> str:
     """Return the user that runs the database whose backups these are."""
     service = (inventory.get("services") or {}).get(backup_set.service) or {}
     return str((service.get("database") or {}).get("os_user") or "postgres")
+
+
+def archived_before(
+    connections: Connections, inventory: Mapping[str, Any], service: str, member: Member
+) -> datetime | None:
+    """Return when the newest log was archived that ``member`` surely has; None when unknown.
+
+    A host whose own log reaches past the archive has everything that the archive has.
+    """
+    found: list[datetime | None] = []
+    for backup_set in read_sets(inventory.get("backups") or {}).values():
+        if backup_set.service != service:
+            continue
+        held = look_into(connections, backup_set, os_user_of(inventory, backup_set), medium=None)
+        for copy in backup_set.copies:
+            repository = held.get(copy.id)
+            if not isinstance(repository, Repository):
+                continue
+            if member.segment_bytes and member.reaches(
+                archive_end(repository, member.segment_bytes)
+            ):
+                found.append(archived_at(connections, copy, repository))
+    return max((moment for moment in found if moment is not None), default=None)

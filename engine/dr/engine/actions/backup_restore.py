@@ -259,14 +259,14 @@ class Restore(Driver[RestoreInput]):
         moment = archived_at(self._connections, copy, chosen.repository)
         detected = detected_at(world, self.given(attempt).detected_at)
         lost = max(timedelta(), detected - (moment or chosen.backup.consistent_at))
-        lost = max(lost, self._least(world, service, members, chosen.repository, detected))
+        lost = max(lost, self._least(world, service, members, chosen.repository, detected, moment))
         if moment is not None:
             en = f"loss at most since log segment {last} was archived"
             zh = f"损失不超过日志段 {last} 归档以来的业务"
         else:
             en = f"loss at most since backup {chosen.backup.label}; the log to {last} makes it less"
             zh = f"损失不超过备份 {chosen.backup.label} 以来的业务，归档日志（至 {last}）可减少损失"
-        basis = Text(en=f"{takes.basis}; {en}", zh=f"{takes.basis}；{zh}")
+        basis = Text(en=f"{takes.basis.say('en')}; {en}", zh=f"{takes.basis.say('zh')}；{zh}")
         return Forecast(
             p50=takes.p50,
             p90=takes.p90,
@@ -282,22 +282,25 @@ class Restore(Driver[RestoreInput]):
         members: Sequence[Member],
         repository: Repository,
         detected: datetime,
+        archived: datetime | None,
     ) -> timedelta:
         """Return the loss of the best standby when it reaches past the archive.
 
         What a standby lacks the archive then lacks as well, so a restore can not lose less.
         """
-        end = archive_end(repository)
         ahead = [
             m
             for m in members
-            if end is not None and m.role == "standby" and (m.timeline or 0, m.end or 0) >= end
+            if m.role == "standby"
+            and m.segment_bytes
+            and m.reaches(archive_end(repository, m.segment_bytes))
         ]
         if not ahead:
             return timedelta()
         best = max(ahead, key=lambda m: m.end or 0)
         branches = collect(self._connections, service, world.inventory)
-        return loss(gather(best, members, branches, detected)).at_most or timedelta()
+        bounded = gather(best, members, branches, detected, archived=archived)
+        return loss(bounded).at_most or timedelta()
 
     def _service(self, attempt: Attempt, world: World) -> Service:
         given = self.given(attempt)

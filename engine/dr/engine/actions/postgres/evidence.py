@@ -34,8 +34,11 @@ def gather(
     branches: Collection,
     detected: datetime,
     ended: datetime | None = None,
+    archived: datetime | None = None,
 ) -> Evidence:
     """Return the evidence about ``taking_over`` as it was just seen.
+
+    ``archived`` is when the newest log was archived, where ``taking_over`` reaches past it.
 
     Once it writes itself and nobody knows when the old primary was fenced, what branches were told
     last says nothing about the old one: then the detection has to bound the loss.
@@ -51,4 +54,15 @@ def gather(
         missing_bytes=lag_bytes(taking_over, members) if others else None,
         ended_at=ended,
         writing=any(m.role == "primary" for m in others),
+        whole_until=_whole_until(taking_over, archived),
     )
+
+
+def _whole_until(taking_over: Member, archived: datetime | None) -> datetime | None:
+    """Return until when a standby surely has everything.
+
+    A primary's checkpoint and archive are its own, made after it was promoted: they say nothing.
+    """
+    if taking_over.role != "standby":
+        return None
+    return max((m for m in (taking_over.checkpoint_at, archived) if m is not None), default=None)

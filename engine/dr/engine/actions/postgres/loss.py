@@ -21,6 +21,8 @@ class Evidence:
         ended_at: when the old primary was fenced: what branches were told after it was told by
             another; None while nothing else has served them.
         writing: the old primary still answers, so its position is the true end.
+        whole_until: a moment up to which the new primary surely has everything, where nobody
+            knows its last transaction: the checkpoint it has, or the archive it reaches past.
     """
 
     recovered_to: datetime | None
@@ -30,15 +32,20 @@ class Evidence:
     missing_bytes: int | None = None
     ended_at: datetime | None = None
     writing: bool = False
+    whole_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """The greatest loss that the evidence allows; ``at_most`` None is unknown, never zero."""
+    """The greatest loss that the evidence allows; ``at_most`` None is unknown, never zero.
+
+    ``since`` is the moment that stands in for the last transaction where nobody knows that.
+    """
 
     at_most: timedelta | None
     basis: Text
     missing_bytes: int | None = None
+    since: datetime | None = None
 
     @property
     def seconds(self) -> float | None:
@@ -61,11 +68,7 @@ def loss(evidence: Evidence) -> Loss:
         )
         return Loss(timedelta(), basis, 0)
     if evidence.recovered_to is None:
-        basis = Text(
-            en="nobody knows when the last replayed transaction was committed",
-            zh="无法得知最后一笔已重放事务的提交时间",
-        )
-        return Loss(None, basis, missing)
+        return _since_whole(evidence)
     if evidence.all_branches and evidence.last_acknowledged is not None:
         end = min(evidence.last_acknowledged, evidence.ended_at or evidence.last_acknowledged)
         en = "from the last transaction replayed to the last answer that any branch holds"
@@ -79,3 +82,22 @@ def loss(evidence: Evidence) -> Loss:
         en += f"; {missing} bytes of log are known to be missing"
         zh += f"；已知缺失日志 {missing} 字节"
     return Loss(length, Text(en=en, zh=zh), missing)
+
+
+def _since_whole(evidence: Evidence) -> Loss:
+    """Bound the loss of a host that has replayed no transaction since it started."""
+    if evidence.whole_until is None:
+        basis = Text(
+            en="nobody knows when the last replayed transaction was committed",
+            zh="无法得知最后一笔已重放事务的提交时间",
+        )
+        return Loss(None, basis, evidence.missing_bytes)
+    end = evidence.detected_at
+    if evidence.all_branches and evidence.last_acknowledged is not None:
+        end = min(evidence.last_acknowledged, evidence.ended_at or end)
+    basis = Text(
+        en="no transaction was replayed lately; at most since its last checkpoint or archived log",
+        zh="近期没有已重放的事务；损失不超过其最后检查点或已归档日志以来的业务",
+    )
+    length = max(timedelta(), end - evidence.whole_until)
+    return Loss(length, basis, evidence.missing_bytes, evidence.whole_until)

@@ -29,11 +29,13 @@ SELECT pg_is_in_recovery() AS in_recovery,
   pg_last_wal_receive_lsn() AS received,
   pg_last_wal_replay_lsn() AS replayed,
   extract(epoch FROM pg_last_xact_replay_timestamp())::text AS replayed_to,
+  extract(epoch FROM (SELECT checkpoint_time FROM pg_control_checkpoint()))::text AS checkpoint_at,
   (SELECT latest_end_lsn FROM pg_stat_wal_receiver) AS primary_end,
   extract(epoch FROM (SELECT last_msg_receipt_time FROM pg_stat_wal_receiver))::text AS contact_at,
   (SELECT status FROM pg_stat_wal_receiver) AS receiver,
   (SELECT setting FROM pg_settings WHERE name = 'primary_slot_name') AS slot,
   (SELECT setting FROM pg_settings WHERE name = 'data_checksums') AS checksums,
+  (SELECT setting FROM pg_settings WHERE name = 'wal_segment_size') AS segment_bytes,
   (SELECT sum(checksum_failures) FROM pg_stat_database)::text AS checksum_failures
 """
 
@@ -47,7 +49,9 @@ class Member:
         because: why the host or its database did not answer.
         written / received / replayed: positions in the log, in bytes.
         replayed_to: commit time of the last transaction replayed.
+        checkpoint_at: when the checkpoint was made that the host has on disk; all before is there.
         primary_end: the position that the primary last told this standby.
+        segment_bytes: the size of a log segment.
         contact_at: when the standby last heard from its primary.
         fenced: the fence mark of the service lies on the host.
         spare: spare storage, no declared member: primary only when seen to be.
@@ -65,10 +69,12 @@ class Member:
     received: int | None = None
     replayed: int | None = None
     replayed_to: datetime | None = None
+    checkpoint_at: datetime | None = None
     primary_end: int | None = None
     contact_at: datetime | None = None
     receiver: str | None = None
     slot: str = ""
+    segment_bytes: int | None = None
     checksums: bool | None = None
     checksum_failures: int | None = None
     holds_address: bool | None = None
@@ -82,6 +88,10 @@ class Member:
         if not self.answers or self.in_recovery is None:
             return "unknown"
         return "standby" if self.in_recovery else "primary"
+
+    def reaches(self, end: tuple[int, int] | None) -> bool:
+        """Whether the host's own log reaches a timeline and position; unknown is no."""
+        return end is not None and (self.timeline or 0, self.end or 0) >= end
 
     @property
     def end(self) -> int | None:
@@ -162,10 +172,12 @@ def _facts(row: Mapping[str, Any]) -> dict[str, Any]:
         "received": parse_lsn(row["received"]),
         "replayed": parse_lsn(row["replayed"]),
         "replayed_to": _moment(row["replayed_to"]),
+        "checkpoint_at": _moment(row["checkpoint_at"]),
         "primary_end": parse_lsn(row["primary_end"]),
         "contact_at": _moment(row["contact_at"]),
         "receiver": row["receiver"],
         "slot": row["slot"] or "",
+        "segment_bytes": int(row["segment_bytes"]),
         "checksums": row["checksums"] == "on",
         "checksum_failures": None if failures is None else int(failures),
     }

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from dr.engine.actions.backup_catalogue import archived_before
 from dr.engine.actions.branch_ledgers import collect
 from dr.engine.actions.driver import Driver, specify
 from dr.engine.actions.hosts import Connections, host_of
@@ -243,7 +244,10 @@ class Promote(Driver[PromoteInput]):
             return Loss(None, Text(en="the host was not seen", zh="未能查看该主机"))
         branches = collect(self._connections, service, world.inventory)
         detected = detected_at(world, self.given(attempt).detected_at)
-        return loss(gather(target, members, branches, detected, fenced_at(attempt)))
+        archived = None
+        if target.replayed_to is None:
+            archived = archived_before(self._connections, world.inventory, service.id, target)
+        return loss(gather(target, members, branches, detected, fenced_at(attempt), archived))
 
     def _env(
         self, service: Service, target: Member, members: Sequence[Member], attempt: Attempt
@@ -354,7 +358,7 @@ def _loss_data(lost: Loss) -> dict[str, Any]:
 
 def _outputs(member: Member, lost: Loss, fallback: Member | None = None) -> dict[str, Any]:
     # a restarted server has forgotten; what was seen just before it was promoted still holds
-    moment = member.replayed_to or (fallback.replayed_to if fallback else None)
+    moment = member.replayed_to or (fallback.replayed_to if fallback else None) or lost.since
     return {
         "host": member.host,
         "recovered_to": utc_text(moment) if moment else None,
