@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
@@ -44,11 +45,12 @@ def main(argv: Sequence[str]) -> int:
     for name in wanted:
         sys.stderr.write(f"bench: {name} (load {os.getloadavg()[0]:.1f})\n")
         rows += _measured(name, asked.rounds)
+        around["load_at_end"] = round(os.getloadavg()[0], 1)
+        if not asked.no_page:  # at once: what comes after takes minutes, and may be stopped
+            write(rows, around)
+            page()
     engine_cost.clean_up()
-    around["load_at_end"] = round(os.getloadavg()[0], 1)
     sys.stdout.write(table(rows))
-    if not asked.no_page:
-        sys.stderr.write(f"bench: written to {write(rows, around)} and {page()}\n")
     return 0
 
 
@@ -57,3 +59,6 @@ def _measured(name: str, rounds: int) -> list[Row]:
         return MEASURES[name](sys.executable, rounds)
     except SkippedError as error:
         return [Row(name, "everything", None, note=f"skipped: {error}")]
+    except Exception as error:  # noqa: BLE001 - the other measures are worth having
+        traceback.print_exc()
+        return [Row(name, "everything", None, note=f"broke: {type(error).__name__}: {error}")]

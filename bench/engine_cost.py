@@ -155,7 +155,12 @@ def growth(python: str, rounds: int) -> list[Row]:
     few, lot = (statistics.median(memory[n]) for n in (100, 5000))
     heading = "growth with the length of a run"
     return [
-        Row(heading, "a step of 100", measured.median("100 steps")),
+        Row(
+            heading,
+            "a step of 100",
+            measured.median("100 steps"),
+            samples=measured.samples["100 steps"],
+        ),
         Row(
             heading,
             "a step of 5,000",

@@ -19,7 +19,7 @@ from samples import ROOT, Row
 RESULTS = ROOT / "bench/results"
 PAGE = ROOT / "docs/benchmarks.md"
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
-_HEAD = ("what", "who", "median", "ratio", "aim", "met", "note")
+_HEAD = ("what", "who", "median", "ratio", "aim", "met", "samples", "note")
 
 
 def surroundings(began: datetime, rounds: int) -> dict[str, Any]:
@@ -61,6 +61,10 @@ def _cells(row: Row) -> tuple[str, str, str, str]:
     aim = "" if row.aim is None else f"≤ {row.aim:g}"
     met = {True: "yes", False: "NO", None: ""}[row.holds]
     return number, ratio, aim, met
+
+
+def _count(row: Row) -> str:
+    return str(len(row.samples)) if row.samples else ""
 
 
 def write(rows: Sequence[Row], around: Mapping[str, Any]) -> Path:
@@ -106,7 +110,7 @@ def rendered(data: Mapping[str, Any]) -> str:
     names = ", ".join(f"{name} {number}" for name, number in data["versions"].items())
     lines = [
         "",
-        f"{data['date']}: {data['rounds']} rounds on {data['processors']} processors, load "
+        f"{data['date']}, on {data['processors']} processors, load "
         f"{data['load_at_start']} to {data['load_at_end']}, Linux {data['kernel']}, "
         f"Python {data['python']}, SQLite {data['sqlite']}; {names}.",
         "",
@@ -115,5 +119,7 @@ def rendered(data: Mapping[str, Any]) -> str:
     ]
     for entry in data["rows"]:
         row = Row(**entry)
-        lines.append(f"| {' | '.join((row.measure, row.subject, *_cells(row), row.note))} |")
+        lines.append(
+            f"| {' | '.join((row.measure, row.subject, *_cells(row), _count(row), row.note))} |"
+        )
     return "\n".join(lines) + "\n\n"

@@ -98,7 +98,11 @@ def _by_dr(directory: Path) -> float:
     assert run.stdout is not None
     assert run.stderr is not None
     for line in run.stdout:
-        said = json.loads(line)
+        try:
+            said = json.loads(line)
+        except ValueError:  # no event: the words of an error, over several lines
+            said = {}
+            state = f"{state} {line.strip()}".strip()
         event = said.get("event", {})
         if event.get("kind") == "question.opened" and asked is None:
             asked = _at(event)
@@ -109,7 +113,7 @@ def _by_dr(directory: Path) -> float:
     run.wait(_LIMIT_S)
     took = time.monotonic() - began
     if run.returncode or asked is None or answered is None:
-        last = run.stderr.read().strip().splitlines()[-1:] or [state]
+        last = [state[:300]] if state else run.stderr.read().strip().splitlines()[-1:]
         raise SkippedError(f"dr run left with {run.returncode}: {last[0]}")
     return took - (answered - asked).total_seconds()
 
