@@ -385,6 +385,9 @@ class Expressions(Protocol):
     def steps_in(self, value: Any) -> frozenset[str]:
         """Return the ids of the steps whose outputs ``value`` refers to."""
 
+    def names_in(self, value: Any) -> tuple[tuple[str | int, ...], ...]:
+        """Return the names that ``value`` uses, each once: ("steps", "look", …)."""
+
 
 class Secrets(Protocol):
     """Resolves references and hides what it resolved."""

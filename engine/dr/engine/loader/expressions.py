@@ -80,6 +80,10 @@ class Grammar:
             str(name[1]) for name in names_in(value) if name[0] == "steps" and len(name) > 1
         )
 
+    def names_in(self, value: Any) -> tuple[Name, ...]:
+        """Return the names that the expressions in ``value`` use, each once, in their order."""
+        return tuple(dict.fromkeys(names_in(value)))
+
 
 def names_in(value: Any) -> Iterator[Name]:
     """Yield every name that the expressions in ``value`` use."""

@@ -14,6 +14,7 @@ from dr.engine.core.ports import ActionKind
 from dr.engine.core.states import StepState
 from dr.engine.core.values import parse_utc
 from dr.engine.runtime.attempts import Conductor
+from dr.engine.runtime.conditions import why_skipped
 from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.course import Course
 from dr.engine.runtime.crew import Crew
@@ -61,7 +62,7 @@ class Beginner:
         if self._refresh(step.condition, step):
             return False
         if not self.context.holds(step.condition):
-            self._skip(step, f"its condition does not hold: {step.condition}")
+            self._skip(step, why_skipped(self.context, step.condition))
             return False
         return True
 

@@ -11,6 +11,7 @@ from dr.engine.core.model import Effect, Rung, Step
 from dr.engine.core.ports import ActionKind, Forecast
 from dr.engine.core.questions import Option
 from dr.engine.core.values import Text, Unknown
+from dr.engine.runtime.conditions import why_not
 from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.world import AttemptWorld
 
@@ -64,10 +65,7 @@ class Forecaster:
                 en=f"not known whether it may be tried: {error.message}",
                 zh=f"无法判断是否可用：{error.message}",
             )
-        return Text(
-            en=f"its condition does not hold: {rung.condition}",
-            zh=f"条件不成立：{rung.condition}",
-        )
+        return why_not(self.context, rung.condition)
 
     def step(self, step: Step) -> Forecast:
         """Return what one step would take: measured, else the action's word, else ``expect``."""

@@ -23,6 +23,7 @@ from dr.engine.core.values import UNKNOWN, Text
 from dr.engine.core.view import fold
 from dr.engine.journal.memory import MemoryJournal
 from dr.engine.runtime.attempts import Conductor
+from dr.engine.runtime.conditions import why_skipped
 from dr.engine.runtime.context import Ports, RunContext
 from dr.engine.runtime.forecasts import Forecaster
 from dr.engine.runtime.recorder import Recorder
@@ -171,7 +172,7 @@ class Planning:
     def _mark(self, step: Step, action: Action) -> tuple[str, str]:
         try:
             if step.condition is not None and not self._context.holds(step.condition):
-                return SKIPPED, f"its condition does not hold: {step.condition}"
+                return SKIPPED, why_skipped(self._context, step.condition)
             if action.spec.kind is not ActionKind.ACTION:
                 return PEOPLE, ""
             attempt = self._context.attempt(step, self._context.targets(step.hosts)[0], 1)
