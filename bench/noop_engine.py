@@ -47,8 +47,8 @@ from dr.engine.runtime.context import Ports, RunContext
 from dr.engine.runtime.executor import Executor
 from dr.engine.runtime.recorder import Recorder
 from dr.engine.service.logs import FileLogs
+from dr.engine.service.surroundings import SystemClock
 from dr.engine.service.vault import Vault
-from dr.engine.service.wiring import SystemClock
 
 
 class Noop:

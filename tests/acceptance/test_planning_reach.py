@@ -20,7 +20,8 @@ from dr.engine.loader.loading import load
 from dr.engine.service.catalog import load_runbook
 from dr.engine.service.plans import Plan, Planning
 from dr.engine.service.starting import check_inputs, record_of
-from dr.engine.service.wiring import Reach, SystemClock, offline_actions, wire, with_paths
+from dr.engine.service.surroundings import SystemClock, with_paths
+from dr.engine.service.wiring import Reach, offline_actions, wire
 from dr.inventory.snapshot import snapshot
 from dr.inventory.workspace import Workspace, read_workspace
 from tests.acceptance.conftest import SceneFactory

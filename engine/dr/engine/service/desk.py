@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dr.engine.core.errors import (
     DrError,
@@ -20,21 +20,17 @@ from dr.engine.core.errors import (
     Problem,
     UserError,
 )
-from dr.engine.core.events import Event, Kind
+from dr.engine.core.events import Draft, Event, Kind
 from dr.engine.core.model import Runbook
 from dr.engine.core.ports import RunRecord
 from dr.engine.core.states import StepState
 from dr.engine.core.view import RunView, fold
 from dr.engine.journal.sql import SqlJournal
 from dr.engine.journal.verdict import Verdict
-from dr.engine.loader.expressions import Grammar
 from dr.engine.service.approvals import Approvals
-from dr.engine.service.catalog import RunbookEntry, entries, load_runbook
-from dr.engine.service.engine_process import carry_out, file_reports, operator_event
 from dr.engine.service.engines import holder_lives
 from dr.engine.service.logs import FileLogs
 from dr.engine.service.measured import MeasuredDurations
-from dr.engine.service.plans import Plan, Planning, plan_digest
 from dr.engine.service.progress import Progress, progress_of
 from dr.engine.service.starting import (
     check_inputs,
@@ -43,15 +39,8 @@ from dr.engine.service.starting import (
     record_of,
     spawn_engine,
 )
+from dr.engine.service.surroundings import SystemClock, logs_folder, with_paths
 from dr.engine.service.vault import Vault
-from dr.engine.service.wiring import (
-    Reach,
-    SystemClock,
-    logs_folder,
-    offline_actions,
-    wire,
-    with_paths,
-)
 from dr.inventory.checks import check
 from dr.inventory.reading import read_inventory
 from dr.inventory.snapshot import snapshot
@@ -62,6 +51,13 @@ from dr.inventory.workspace import (
     find_workspace,
     read_workspace,
 )
+
+if TYPE_CHECKING:
+    from dr.engine.service.catalog import RunbookEntry
+    from dr.engine.service.plans import Plan
+
+# What loads every action (catalog, plans, wiring, engine_process) is imported where it is used:
+# approving, resuming and following are typed in a hurry and need none of it.
 
 DATABASE_VARIABLE = "DR_DATABASE_URL"
 _POLL_S = 0.2
@@ -126,16 +122,25 @@ class Desk:
 
     def runbooks(self) -> list[RunbookEntry]:
         """List the runbooks that can be run by name."""
+        from dr.engine.service.catalog import entries
+        from dr.engine.service.wiring import offline_actions
+
         return entries(self.workspace, offline_actions())
 
     def load(self, name: str) -> Runbook:
         """Load a runbook by name or path."""
+        from dr.engine.service.catalog import load_runbook
+        from dr.engine.service.wiring import offline_actions
+
         return load_runbook(self.workspace, name, offline_actions())
 
     # -- plans and runs
 
     def plan(self, name: str, inputs: Mapping[str, str], *, probe: bool = False) -> Plan:
         """Say what a runbook would do now; with ``probe`` by looking, never by acting."""
+        from dr.engine.service.plans import Planning
+        from dr.engine.service.wiring import Reach, wire
+
         runbook = self.load(name)
         inventory = with_paths(self.workspace, self.inventory)
         record = self._record(runbook, inputs, inventory, "real", "nobody")
@@ -156,6 +161,8 @@ class Desk:
         mode: str,
         requester: str,
     ) -> RunRecord:
+        from dr.engine.loader.expressions import Grammar
+
         values = check_inputs(runbook, inputs, inventory)
         check_names(runbook, inventory)
         return record_of(
@@ -182,6 +189,8 @@ class Desk:
             HeldError: another run holds a lock, for example on the same service.
             PlanChangedError: the plan in ``plan_file`` is not what would be carried out now.
         """
+        from dr.engine.service.plans import plan_digest
+
         runbook = self.load(name)
         record = self._record(runbook, inputs, self.inventory, mode, requester)
         plan_hash = plan_digest(runbook, record.inputs, self.inventory)
@@ -216,6 +225,8 @@ class Desk:
 
     def run_engine(self, run: str) -> ExitCode:
         """Carry the run out in this process."""
+        from dr.engine.service.engine_process import carry_out
+
         return carry_out(self.workspace, self.journal, self.journal.run(run))
 
     def unfinished(self) -> list[RunRecord]:
@@ -291,9 +302,8 @@ class Desk:
     def note(self, run: str, by: str, text: str) -> None:
         """Write a remark into the journal."""
         record = self.journal.run(run)
-        draft = operator_event(Kind.OP_NOTE, None, by, "")
         data = {"by": by, "text": text}
-        self.journal.append(record.id, [type(draft)(Kind.OP_NOTE, data=data)])
+        self.journal.append(record.id, [Draft(Kind.OP_NOTE, data=data)])
 
     def _wish(self, run: str, kind: Kind, step: str | None, by: str, because: str) -> None:
         record = self.journal.run(run)
@@ -302,7 +312,8 @@ class Desk:
                 f"run {record.id} is over; nothing of it can be changed",
                 hint=f"Look at it with: dr show {record.id}",
             )
-        self.journal.append(record.id, [operator_event(kind, step, by, because)])
+        draft = Draft(kind, step, data={"by": by, "because": because})
+        self.journal.append(record.id, [draft])
 
     def _needs_state(self, run: str, step: str, allowed: set[StepState]) -> None:
         record, view = self.journal.run(run), self.view(run)
@@ -334,6 +345,8 @@ class Desk:
     def report(self, run: str, languages: Sequence[str] = ("en", "zh")) -> list[Path]:
         """Write the reports of a run as it stands now; return their files."""
         record = self.journal.run(run)
+        from dr.engine.service.engine_process import file_reports
+
         return file_reports(self.workspace, self.journal, record, languages)
 
     def check_inventory(self) -> list[Problem]:

@@ -15,7 +15,6 @@ from pathlib import Path
 from types import FrameType
 
 from dr.engine.core.errors import DrError, ExitCode, HeldError
-from dr.engine.core.events import Draft, Kind
 from dr.engine.core.faults import passage
 from dr.engine.core.ports import Journal, Lease, RunRecord
 from dr.engine.core.view import fold
@@ -24,7 +23,8 @@ from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.executor import Executor
 from dr.engine.runtime.recorder import Recorder, StoppedError
 from dr.engine.service.engines import holder, holder_lives
-from dr.engine.service.wiring import wire, with_paths
+from dr.engine.service.surroundings import with_paths
+from dr.engine.service.wiring import wire
 from dr.incidents.report.filing import file_report
 from dr.incidents.report.rendering import LANGUAGES
 from dr.inventory.workspace import Workspace
@@ -135,8 +135,3 @@ def _obey_signals(recorder: Recorder) -> None:
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def operator_event(kind: Kind, step: str | None, by: str, because: str) -> Draft:
-    """Return what an operator wants, for the engine to obey."""
-    return Draft(kind, step, data={"by": by, "because": because})

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import Enum
-from pathlib import Path
-from time import monotonic
 from typing import Any
 
 from dr.engine.actions.hosts import Connections
@@ -22,6 +19,7 @@ from dr.engine.runtime.context import Ports
 from dr.engine.service.logs import FileLogs, NoLogs
 from dr.engine.service.measured import MeasuredDurations
 from dr.engine.service.standing import StandingAuthority
+from dr.engine.service.surroundings import SystemClock, logs_folder
 from dr.engine.service.vault import Vault
 from dr.inventory.snapshot import snapshot
 from dr.inventory.workspace import Workspace
@@ -33,18 +31,6 @@ class Reach(Enum):
     NOTHING = "nothing"
     LOOK = "look"
     ACT = "act"
-
-
-class SystemClock:
-    """The machine's clock."""
-
-    def now(self) -> datetime:
-        """Return the moment in UTC."""
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        """Return seconds that never go back."""
-        return monotonic()
 
 
 class Unreachable:
@@ -115,19 +101,3 @@ def wire(
 def offline_actions() -> ActionRegistry:
     """Return every action for checking runbooks; none of them can reach anything."""
     return standard_actions(Unreachable())
-
-
-def logs_folder(workspace: Workspace) -> Path:
-    """Return where the output of attempts is kept."""
-    return workspace.state / "logs"
-
-
-def with_paths(workspace: Workspace, snapshot: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the snapshot with the places on this machine that actions may use."""
-    paths = {
-        "workspace": str(workspace.directory),
-        "state": str(workspace.state),
-        "reports": str(workspace.state / "reports"),
-        "playbooks": str(workspace.directory / "playbooks"),
-    }
-    return {**snapshot, "paths": paths}
