@@ -52,14 +52,20 @@ class FastClock:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._now = START
+        self._behind = timedelta()
 
     def now(self) -> datetime:
         with self._lock:
             self._now += timedelta(milliseconds=1)
-            return self._now
+            return self._now - self._behind
 
     def monotonic(self) -> float:
-        return self.now().timestamp()
+        with self._lock:
+            return self._now.timestamp()
+
+    def set_back(self, length: timedelta) -> None:
+        """Somebody sets the wall clock back; the time that passes is not touched."""
+        self._behind += length
 
     def forward(self, length: timedelta) -> None:
         with self._lock:

@@ -41,8 +41,12 @@ def test_every_state_can_be_reached_from_pending() -> None:
     assert reached == set(StepState)
 
 
-def test_nothing_leads_out_of_skipped_cancelled_undone_and_already_done() -> None:
-    final = {StepState.SKIPPED, StepState.CANCELLED, StepState.UNDONE, StepState.ALREADY_DONE}
+def test_nothing_leads_out_of_skipped_cancelled_and_undone_and_only_undo_out_of_already_done() -> (
+    None
+):
+    final = {StepState.SKIPPED, StepState.CANCELLED, StepState.UNDONE}
+    out = [event for state, event in TRANSITIONS if state is StepState.ALREADY_DONE]
+    assert out == [StepEvent.UNDO_STARTED]
     assert not [pair for pair in TRANSITIONS if pair[0] in final]
 
 

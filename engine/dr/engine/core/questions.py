@@ -181,7 +181,7 @@ def tally(question: Question, answers: Sequence[Answer], *, now: datetime) -> Ta
         first = next(iter(counted.values()), None)
         if first is None or first.choice == answer.choice:
             counted[answer.by] = answer
-    missing = max(0, question.quorum - len(counted))
+    missing = max(0, max(1, question.quorum) - len(counted))
     standing = Standing.OPEN if missing else Standing.APPROVED
     return Tally(standing, tuple(counted.values()), missing)
 

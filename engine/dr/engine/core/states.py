@@ -104,6 +104,7 @@ TRANSITIONS: dict[tuple[StepState, StepEvent], StepState] = {
     (_S.FAILED, _E.UNDO_STARTED): _S.UNDOING,
     (_S.SUCCEEDED, _E.RELEASED): _S.READY,  # a stale fact is looked at again
     (_S.SUCCEEDED, _E.UNDO_STARTED): _S.UNDOING,
+    (_S.ALREADY_DONE, _E.UNDO_STARTED): _S.UNDOING,  # its end was found after a doubt
     (_S.UNDOING, _E.UNDO_CONFIRMED): _S.UNDONE,
     (_S.UNDOING, _E.UNDO_REFUSED): _S.UNDO_FAILED,
     (_S.UNDO_FAILED, _E.UNDO_STARTED): _S.UNDOING,

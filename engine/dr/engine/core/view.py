@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from dr.engine.core.events import Event, Kind
+from dr.engine.core.events import Draft, Event, Kind
 from dr.engine.core.questions import Answer, Question
 from dr.engine.core.states import (
     ENDED,
@@ -41,6 +41,7 @@ class UnitView:
     intent: Mapping[str, Any] | None = None
     presence: Mapping[str, Any] | None = None
     has_result: bool = False
+    left: bool = False  # an attempt before this one may have left an effect
     retry_at: str | None = None
     started: datetime | None = None
     ended: datetime | None = None
@@ -189,11 +190,40 @@ class RunView:
                 self._restless.pop(step.id, None)
         return step
 
+    def refuse_impossible(self, draft: Draft) -> None:
+        """Refuse what could not be folded in: once written it could never be read again.
+
+        Raises:
+            IllegalTransitionError: the unit can not move so.
+        """
+        step = self.steps.get(draft.step or "")
+        unit = step.units.get(draft.host) if step else None
+        event = _movement(draft, unit)
+        if event is not None:
+            replace(unit or UnitView(draft.host)).move(event)
+
     def apply_all(self, events: Iterable[Event]) -> RunView:
         """Fold events in and return self."""
         for event in events:
             self.apply(event)
         return self
+
+
+def _movement(draft: Draft, unit: UnitView | None) -> StepEvent | None:
+    match draft.kind:
+        case Kind.INTENT:
+            return _E.STARTED
+        case Kind.FINISHED:
+            return _FINISHED[str(draft.data["state"])]
+        case Kind.LOST:
+            return _E.LOST
+        case Kind.UNDO_INTENT:
+            under_way = unit is not None and unit.state is _S.UNDOING
+            return None if under_way else _E.UNDO_STARTED
+        case Kind.UNDO_FINISHED:
+            return _E.UNDO_CONFIRMED if draft.data["state"] == "undone" else _E.UNDO_REFUSED
+        case _:
+            return None
 
 
 def fold(run: str, events: Iterable[Event]) -> RunView:
@@ -297,9 +327,20 @@ def _reopened(view: RunView, event: Event) -> None:
         done = unit.state in {StepState.SUCCEEDED, StepState.ALREADY_DONE}
         if done and event.data.get("keep_done", True) and step.fan_out:
             continue
-        step.units[unit.host] = UnitView(unit.host, attempt=unit.attempt, epoch=unit.epoch)
+        step.units[unit.host] = UnitView(
+            unit.host, attempt=unit.attempt, epoch=unit.epoch, left=_may_have_left(unit)
+        )
     if event.data.get("rungs"):
         step.rung, step.rungs, step.rung_notes = None, {}, {}
+
+
+def _may_have_left(unit: UnitView) -> bool:
+    """Whether something of what the unit did may still be there."""
+    if unit.left:
+        return unit.state is not _S.UNDONE
+    if unit.intent is None or unit.state is _S.UNDONE:
+        return False
+    return (unit.error or {}).get("effect") != "none"
 
 
 def _rung_started(view: RunView, event: Event) -> None:
@@ -339,6 +380,11 @@ def _handle(view: RunView, event: Event) -> None:
     unit.handle = event.data["handle"]
 
 
+def _undo_handle(view: RunView, event: Event) -> None:
+    _, unit = _here(view, event)
+    unit.handle = event.data["handle"]
+
+
 def _result(view: RunView, event: Event) -> None:
     _, unit = _here(view, event)
     unit.has_result = True
@@ -360,6 +406,9 @@ def _finished(view: RunView, event: Event) -> None:
     unit.outputs = event.data.get("outputs", unit.outputs)
     unit.facts = event.data.get("facts", unit.facts)
     unit.error = event.data.get("error")
+    if event.data["state"] == "retry" and unit.intent is not None:
+        said = (unit.error or event.data).get("effect", "possible")
+        unit.left = unit.left or said != "none"
     unit.retry_at = event.data.get("retry_at")
     unit.via = str(event.data.get("via", ""))
     unit.ended = event.at
@@ -398,6 +447,7 @@ def _undo_finished(view: RunView, event: Event) -> None:
     undone = event.data["state"] == "undone"
     unit.move(_E.UNDO_CONFIRMED if undone else _E.UNDO_REFUSED)
     unit.error, unit.ended = event.data.get("error"), event.at
+    unit.left = unit.left and not undone
     _lift(step, unit)
 
 
@@ -480,7 +530,7 @@ _APPLY: dict[Kind, Callable[[RunView, Event], None]] = {
     Kind.LOST: _lost,
     Kind.PROBED: _probed,
     Kind.UNDO_INTENT: _undo_intent,
-    Kind.UNDO_HANDLE: _handle,
+    Kind.UNDO_HANDLE: _undo_handle,
     Kind.UNDO_FINISHED: _undo_finished,
     Kind.QUESTION_OPENED: _question_opened,
     Kind.QUESTION_ANSWERED: _question_answered,

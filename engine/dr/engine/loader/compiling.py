@@ -8,6 +8,7 @@ from typing import Any
 
 from dr.engine.core.model import (
     Call,
+    Drill,
     Effect,
     InDoubt,
     Input,
@@ -104,11 +105,11 @@ class _Compiler:
             timeout=step.timeout or defaults.timeout,
             deadline=step.deadline,
             in_doubt=InDoubt(step.in_doubt),
-            on_failure=self._on_failure(step.on_failure),
+            on_failure=self._failing(step),
             rungs=tuple(self._rung(rung) for rung in step.try_ or ()),
             on_exhausted=self._on_failure(step.on_exhausted),
             outputs=self._outputs(step),
-            drill=step.drill,
+            drill=self._drill(step, placed),
             expect=step.expect,
             fresh=defaults.fresh if step.fresh is None else step.fresh,
             ladder=placed.ladder,
@@ -123,6 +124,18 @@ class _Compiler:
 
     def _ladder_phase(self, placed: Placed) -> Any:
         return self.layout.by_id[placed.ladder].step.phase if placed.ladder else None
+
+    def _drill(self, step: StepFile, placed: Placed) -> Drill:
+        """A ladder that drills leave alone covers the steps of its rungs."""
+        if step.drill is not Drill.RUN or not placed.ladder:
+            return step.drill
+        return self.layout.by_id[placed.ladder].step.drill
+
+    def _failing(self, step: StepFile) -> OnFailure:
+        """A gate that was not approved never lets the run go on."""
+        own = self._on_failure(step.on_exhausted or step.on_failure)
+        gate = step.uses == "gate.approve"
+        return OnFailure.ASK if gate and own is OnFailure.CONTINUE else own
 
     def _on_failure(self, own: OnFailure | None) -> OnFailure:
         return own or self.layout.file.on_failure

@@ -23,7 +23,7 @@ from dr.engine.core.events import Draft, Kind
 from dr.engine.core.faults import passage
 from dr.engine.core.model import Call, Drill, Effect, Step
 from dr.engine.core.ports import Action, Attempt, Check, Outcome, Presence, Probe
-from dr.engine.core.states import StepState
+from dr.engine.core.states import IllegalTransitionError, StepState
 from dr.engine.core.values import UNKNOWN, utc_text
 from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.recorder import StoppedError
@@ -50,6 +50,8 @@ class Conductor:
             work()
         except StoppedError:
             return
+        except IllegalTransitionError:
+            log.exception("step %s on %s had ended otherwise meanwhile", step.id, host)
         except FencedError as error:
             self.context.recorder.stop(HeldError(error.message, hint=error.hint))
         except DrError as error:
@@ -192,7 +194,7 @@ class Conductor:
         if step.effect is Effect.READ and step.verify is None:
             self.finish(step, attempt, "succeeded", outcome)
             return
-        outputs, facts = self._public(step, outcome), outcome.facts
+        outputs, facts = self.public(step, outcome), outcome.facts
         self._write(Kind.RESULT, attempt, {"outputs": outputs, "facts": facts})
         passage("before-verify")
         check = self.verified(step, attempt, action, outcome)
@@ -263,17 +265,18 @@ class Conductor:
         self, step: Step, attempt: Attempt, state: str, outcome: Outcome, *, via: str = ""
     ) -> None:
         """Write a good end."""
-        data = {"state": state, "outputs": self._public(step, outcome), "facts": outcome.facts}
+        data = {"state": state, "outputs": self.public(step, outcome), "facts": outcome.facts}
         if via:
             data["via"] = via
         self._write(Kind.FINISHED, attempt, data)
 
-    def _public(self, step: Step, outcome: Outcome) -> dict[str, Any]:
+    def public(self, step: Step, outcome: Outcome) -> dict[str, Any]:
         """Return the outputs for the journal; secret ones stay in this process."""
         outputs = dict(outcome.outputs)
         for name, declared in step.outputs.items():
             outputs[name] = outcome.outputs.get(declared.source)
             if declared.secret:
+                self.context.recorder.hide(outputs[name])
                 self.context.hidden.setdefault(step.id, {})[name] = outputs[name]
                 outputs[name] = {"secret": f"output:{step.id}.{name}"}
                 if declared.source != name:
@@ -287,8 +290,9 @@ class Conductor:
             data["error"] = error_data(error)
         if more.get("retry_at") is not None:
             data["retry_at"] = utc_text(more["retry_at"])
-        if more.get("via"):
-            data["via"] = more["via"]
+        for name in ("via", "effect"):
+            if more.get(name):
+                data[name] = more[name]
         self.context.recorder.write(Draft(Kind.FINISHED, step.id, host, number, data))
 
     def end(self, step: Step, host: str | None, number: int, state: str, **more: Any) -> None:

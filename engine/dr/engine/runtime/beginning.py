@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -22,6 +23,8 @@ from dr.engine.runtime.fanout import FanOut
 from dr.engine.runtime.gates import Gatekeeper
 from dr.engine.runtime.ladder import Ladders
 from dr.engine.runtime.recorder import StoppedError
+
+log = logging.getLogger("dr.runtime")
 
 LAPSED = "the approval lapsed before anything was started"
 
@@ -49,8 +52,15 @@ class Beginner:
         except StoppedError:
             raise
         except DrError as error:
-            data = {"state": "failed", "because": error.message}
-            self.context.recorder.write(Draft(Kind.STEP_FINISHED, step.id, data=data))
+            self._fail(step, error.message)
+        except Exception as error:
+            # the same mistake would stop every engine that takes the run up
+            log.exception("step %s could not begin", step.id)
+            self._fail(step, f"{type(error).__name__}: {error}")
+
+    def _fail(self, step: Step, because: str) -> None:
+        data = {"state": "failed", "because": because}
+        self.context.recorder.write(Draft(Kind.STEP_FINISHED, step.id, data=data))
 
     def _is_wanted(self, step: Step) -> bool:
         """Return whether the step is to begin now; a false condition skips it."""
@@ -129,6 +139,8 @@ class Beginner:
 
     def advance(self, step: Step) -> None:
         """Begin the hosts of a fan-out that may begin now."""
+        if not self.context.stands(step):
+            return
         for host in self.fan_outs.startable(step):
             self.attempt(step, host)
 
@@ -147,6 +159,8 @@ class Beginner:
             unit = self.context.view.steps[step.id].units.get(host)
             if unit is None or unit.state is not StepState.WAITING or unit.attempt != number:
                 return
+            if not self.context.stands(step):
+                return  # its rung was left
             if self.course.stops(step):
                 self.crew.at(self.context.now() + timedelta(seconds=1), again)
             else:

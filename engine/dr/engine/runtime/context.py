@@ -11,6 +11,7 @@ from typing import Any
 from dr.engine.core.errors import RefusedError, UserError
 from dr.engine.core.model import Call, Effect, Runbook, Step
 from dr.engine.core.ports import (
+    ActionKind,
     Actions,
     Attempt,
     Authority,
@@ -87,6 +88,7 @@ class RunContext:
     provisional: bool = False
     stopping: threading.Event = field(default_factory=threading.Event)
     hidden: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _latest: tuple[datetime | None, float] = (None, 0.0)
 
     @property
     def view(self) -> RunView:
@@ -99,9 +101,16 @@ class RunContext:
         return self.record.mode == "drill"
 
     def now(self) -> datetime:
-        """Return the later of the clock and the last event: time never goes back."""
-        now = self.ports.clock.now()
-        return max(now, self.view.at) if self.view.at else now
+        """Return the later of the clock and the last event: time never goes back, nor stands still.
+
+        Where the clock was set back the time that passed since is counted on.
+        """
+        ticks, (seen, at) = self.ports.clock.monotonic(), self._latest
+        went_on = [seen + timedelta(seconds=max(0.0, ticks - at))] if seen else []
+        known = [self.view.at] if self.view.at else []
+        now = max(self.ports.clock.now(), *known, *went_on)
+        self._latest = (now, ticks)
+        return now
 
     def rto_left(self) -> timedelta | None:
         """Return what is left of the recovery time objective; negative when it is missed."""
@@ -214,8 +223,10 @@ class RunContext:
             hint="Look at the hosts with: dr inventory show hosts",
         )
 
-    def attempt(self, step: Step, host: str | None, number: int) -> Attempt:
+    def attempt(self, step: Step, host: str | None, number: int, *, late: bool = False) -> Attempt:
         """Return the attempt with its inputs rendered; ``host`` is also a name in them.
+
+        ``late`` is for looking at an attempt or taking it back: the deadline counts no more.
 
         Raises:
             UserError: a name is unknown.
@@ -229,7 +240,7 @@ class RunContext:
             number=number,
             epoch=self.recorder.epoch,
             input=self.render(dict(step.with_), host=host),
-            timeout=self._time_for(step, known),
+            timeout=step.timeout if late else self._time_for(step, known),
             effect=step.effect,
             requires=self.render(dict(step.requires), host=host),
             handle=unit.handle if unit else None,
@@ -265,6 +276,19 @@ class RunContext:
             effect=call.effect,
             drill=self.drill,
         )
+
+    def stands(self, step: Step) -> bool:
+        """Whether the rung that ``step`` belongs to, if any, is the one under way."""
+        if step.ladder is None:
+            return True
+        ladder = self.view.steps.get(step.ladder)
+        if ladder is None or ladder.rung != step.rung:
+            return False
+        return ladder.rungs.get(step.rung or "") == "started"
+
+    def is_gate(self, step: Step) -> bool:
+        """Whether the step is people's approval, which nothing else may stand for."""
+        return bool(step.uses) and self.ports.actions.get(step.uses).spec.kind is ActionKind.GATE
 
     def stale(self, value: Any) -> list[Step]:
         """List the ``read`` steps that ``value`` refers to and whose facts are too old."""

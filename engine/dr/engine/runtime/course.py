@@ -25,6 +25,7 @@ class Course:
 
     def derive(self) -> None:
         """Read from the view whether the run is failing."""
+        self.failing, self.rejected = "", False
         for step in self.context.runbook.steps:
             seen = self.context.view.steps.get(step.id)
             if seen is None or seen.state is not StepState.FAILED:

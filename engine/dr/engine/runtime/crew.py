@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from dr.engine.core.errors import DrError
 from dr.engine.core.events import Draft, Kind
-from dr.engine.core.states import StepState
+from dr.engine.core.states import IllegalTransitionError, StepState
 from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.recorder import StoppedError
 
@@ -74,6 +74,8 @@ class Crew:
             work()
         except StoppedError:
             pass
+        except IllegalTransitionError:
+            log.exception("step %s had ended otherwise meanwhile", key[0])
         except DrError as error:
             self._broke_down(key[0], error)
         except Exception as error:
@@ -106,7 +108,10 @@ class Crew:
             if self._busy.get(key) == started and unit and unit.state is StepState.RUNNING:
                 data = {"message": f"no answer after {timeout.total_seconds():g}s"}
                 draft = Draft(Kind.LOST, key[0], key[1], unit.attempt, data)
-                self._context.recorder.write(draft)
+                try:
+                    self._context.recorder.write(draft)
+                except IllegalTransitionError:
+                    return  # its answer came in this moment
 
         self.at(self._context.now() + timeout + OVERRUN, check)
 

@@ -6,22 +6,25 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
-from dr.engine.core.errors import DrError, LostContactError
+from dr.engine.core.errors import DrError, FailedError, LostContactError
 from dr.engine.core.events import Draft, Kind
 from dr.engine.core.faults import passage
 from dr.engine.core.model import Effect, InDoubt, Step
 from dr.engine.core.ports import Action, Attached, Attempt, Found, Outcome, Presence, Probe
 from dr.engine.core.questions import Answer, Question, QuestionKind
-from dr.engine.core.states import StepState
+from dr.engine.core.states import IllegalTransitionError, StepState
 from dr.engine.core.values import Text, utc_text
 from dr.engine.core.view import UnitView
 from dr.engine.runtime.attempts import Conductor
 from dr.engine.runtime.context import RunContext
+from dr.engine.runtime.gates import authority_over
 from dr.engine.runtime.nonces import nonce
 from dr.engine.runtime.recorder import StoppedError
 from dr.engine.runtime.world import AttemptWorld
 
 log = logging.getLogger("dr.runtime")
+
+_OVER = frozenset({Found.NEVER_STARTED, Found.GONE})
 
 LOOK_AGAIN = timedelta(seconds=15)
 """How often a unit that nobody could see is looked at again while a person is asked."""
@@ -40,6 +43,8 @@ class Settler:
             self._settle(step, host)
         except StoppedError:
             return
+        except IllegalTransitionError:
+            log.exception("step %s was settled otherwise meanwhile", step.id)
         except DrError as error:
             self._ask(step, host, Probe(Presence.UNKNOWN, error.message), None)
         except Exception as error:
@@ -55,18 +60,21 @@ class Settler:
         mode = step.in_doubt
         if mode is InDoubt.FAIL:
             message = f"step '{step.id}' was interrupted and its policy is to fail"
-            self.conductor.end(step, host, unit.attempt, "failed", error=DrError(message))
+            self.conductor.end(step, host, unit.attempt, "failed", error=LostContactError(message))
             return
-        if step.effect is Effect.READ or mode is InDoubt.RERUN:
+        if step.effect is Effect.READ:
             self._again(step, unit, "rerun")
             return
-        attempt = self.context.attempt(step, host, unit.attempt)
+        attempt = self.context.attempt(step, host, unit.attempt, late=True)
         action = self.context.ports.actions.get(step.uses)
         attached = self._attach(attempt, action)
         if attached.found is Found.ENDED:
             self._take(step, attempt, action, attached)
             if unit.state is StepState.IN_DOUBT:
                 self._ask(step, host, Probe(Presence.UNKNOWN, "its effect is not proven"), attached)
+            return
+        if mode is InDoubt.RERUN and (not action.spec.attaches or attached.found in _OVER):
+            self._again(step, unit, "rerun")
             return
         seen = Probe(Presence.UNKNOWN, attached.detail)
         if mode in {InDoubt.AUTO, InDoubt.PROBE}:
@@ -79,7 +87,7 @@ class Settler:
         data = {
             "presence": seen.presence,
             "detail": seen.detail,
-            "outputs": dict(seen.outputs),
+            "outputs": self.conductor.public(step, Outcome(seen.outputs)) if seen.outputs else {},
             "attach": attached.found,
             "attach_detail": attached.detail,
         }
@@ -112,21 +120,21 @@ class Settler:
             outcome = Outcome(seen.outputs)
             self.conductor.finish(step, attempt, "already_done", outcome, via="probe")
         elif self._may_go_again(step, unit, attached, seen):
-            self._again(step, unit, str(attached.found))
+            never = attached.found is Found.NEVER_STARTED or seen.presence is Presence.ABSENT
+            self._again(step, unit, str(attached.found), effect="none" if never else "possible")
         else:
             self._ask(step, unit.host, seen, attached)
 
     def _may_go_again(self, step: Step, unit: UnitView, attached: Attached, seen: Probe) -> bool:
         if step.in_doubt is InDoubt.ASK or step.effect is Effect.IRREVERSIBLE:
             return False
-        never_sent = attached.found is Found.NEVER_STARTED
-        over = never_sent or attached.found is Found.GONE
+        over = attached.found in _OVER
         if step.effect is Effect.IDEMPOTENT:
             attaches = self.context.ports.actions.get(step.uses).spec.attaches
             return over or not attaches
         return over and seen.presence is Presence.ABSENT and unit.attempt > 0
 
-    def _again(self, step: Step, unit: UnitView, via: str) -> None:
+    def _again(self, step: Step, unit: UnitView, via: str, effect: str = "possible") -> None:
         """Let another attempt begin; contact lost again and again counts as attempts."""
         lost = (unit.error or {}).get("code") == "lost_contact"
         if lost and unit.attempt >= step.retry.attempts:
@@ -135,7 +143,13 @@ class Settler:
             self.conductor.end(step, unit.host, unit.attempt, "failed", error=error)
             return
         self.conductor.end(
-            step, unit.host, unit.attempt, "retry", retry_at=self.context.now(), via=via
+            step,
+            unit.host,
+            unit.attempt,
+            "retry",
+            retry_at=self.context.now(),
+            via=via,
+            effect=effect,
         )
 
     # -- people
@@ -154,7 +168,7 @@ class Settler:
             asks=_sentence(step, host),
             nonce=nonce(),
             opened=utc_text(self.context.now()),
-            approvers=self._authority(step),
+            approvers=authority_over(self.context, step),
             verdicts=("done", "not-done", "failed"),
             card=self._card(step, unit, seen, attached),
         )
@@ -171,14 +185,6 @@ class Settler:
             if here and question.kind is QuestionKind.DOUBT:
                 return question
         return None
-
-    def _authority(self, step: Step) -> str:
-        """Return the group whose verdict counts: the gate's where a gate guards the ladder."""
-        for gate in self.context.runbook.walk():
-            if gate.with_.get("chooses") == (step.ladder or step.id):
-                approvers = gate.with_.get("approvers", {})
-                return str(approvers.get("group", "")) if isinstance(approvers, dict) else ""
-        return ""
 
     def _card(
         self, step: Step, unit: UnitView, seen: Probe, attached: Attached | None
@@ -200,6 +206,8 @@ class Settler:
     def take_verdict(self, step: Step, host: str | None, answer: Answer) -> None:
         """Write what a person's verdict makes of the unit."""
         unit = self.context.view.steps[step.id].units[host]
+        if unit.state is not StepState.IN_DOUBT:
+            return  # a truthful end was found before the verdict was read
         via = f"person:{answer.by}"
         if answer.verdict == "done":
             outputs = answer.evidence or (unit.presence or {}).get("outputs") or unit.outputs
@@ -207,9 +215,11 @@ class Settler:
             self.context.recorder.write(Draft(Kind.FINISHED, step.id, host, unit.attempt, data))
         elif answer.verdict == "not-done":
             now = self.context.now()
-            self.conductor.end(step, host, unit.attempt, "retry", retry_at=now, via=via)
+            self.conductor.end(
+                step, host, unit.attempt, "retry", retry_at=now, via=via, effect="none"
+            )
         else:
-            error = DrError(f"{answer.by} says that it failed: {answer.reason}")
+            error = FailedError(f"{answer.by} says that it failed: {answer.reason}")
             self.conductor.end(step, host, unit.attempt, "failed", error=error, via=via)
 
 

@@ -53,7 +53,7 @@ class Gatekeeper:
             chooses=ladder.id if ladder else None,
             decide_by=_later(self._clock_began(step) or opened, said.get("decide_within")),
             expires=_later(opened, said.get("expires")) if said.get("expires") else None,
-            escalate=_escalations(said.get("on_timeout", {})),
+            escalate=_escalations(said.get("on_timeout", {}), self._waited(step, opened)),
             on_timeout=_then(said.get("on_timeout", {})),
             standing=said.get("standing") == "allowed",
             max_loss_s=proposed.loss_s if proposed and proposed.loss_known else None,
@@ -71,6 +71,10 @@ class Gatekeeper:
                 lapsed = asked.outcome == "expired"
                 began = (began or parse_utc(asked.question.opened)) if lapsed else None
         return began
+
+    def _waited(self, gate: Step, now: datetime) -> float:
+        began = self._clock_began(gate)
+        return (now - began).total_seconds() if began else 0.0
 
     def open_task(self, step: Step) -> None:
         """Give a person something to do."""
@@ -326,19 +330,23 @@ class Gatekeeper:
         ]
         return found[-1] if found else None
 
-    def covers(self, gate: Step, rung: str) -> bool:
-        """Whether the approval of ``gate`` covers ``rung``: chosen, or within the loss accepted."""
+    def covers(self, gate: Step, now: Option) -> bool:
+        """Whether the approval of ``gate`` covers a rung: chosen, or within the loss accepted.
+
+        A fallback must have been shown within that loss, and must still be within it ``now``.
+        """
         asked = self.approved(gate)
         if asked is None:
             return False
         outputs = self.context.view.steps[gate.id].outputs
-        if outputs.get("choice") == rung:
+        if outputs.get("choice") == now.name:
             return True
         accepted = outputs.get("max_loss_s")
-        option = next((o for o in asked.question.options if o.name == rung), None)
-        if option is None or not option.available or not option.loss_known or accepted is None:
+        shown = next((o for o in asked.question.options if o.name == now.name), None)
+        if shown is None or not shown.available or accepted is None:
             return False
-        return (option.loss_s or 0.0) <= float(accepted)
+        losses = [o.loss_s if o.loss_known else None for o in (shown, now)]
+        return all(loss is not None and loss <= float(accepted) for loss in losses)
 
 
 def _approved(question: Question, counted: Sequence[Answer]) -> dict[str, Any]:
@@ -365,6 +373,14 @@ def group_of(value: Any) -> str:
     return str(value.get("group", "")) if isinstance(value, Mapping) else str(value or "")
 
 
+def authority_over(context: RunContext, step: Step) -> str:
+    """Return the group whose verdict counts: the gate's where a gate guards the ladder."""
+    for gate in context.runbook.walk():
+        if gate.with_.get("chooses") == (step.ladder or step.id):
+            return group_of(context.render(gate.with_.get("approvers")))
+    return ""
+
+
 def _seconds(value: Any) -> float:
     if isinstance(value, timedelta):
         return value.total_seconds()
@@ -381,13 +397,18 @@ def _due(question: Question, after: float) -> datetime:
     return parse_utc(question.opened) + timedelta(seconds=after)
 
 
-def _escalations(on_timeout: Any) -> tuple[tuple[str, float], ...]:
+def _escalations(on_timeout: Any, waited_s: float) -> tuple[tuple[str, float], ...]:
     if not isinstance(on_timeout, Mapping):
         return ()
     return tuple(
-        (str(item["group"]), _seconds(item.get("after", "0s")))
+        (str(item["group"]), _left(_seconds(item.get("after", "0s")), waited_s))
         for item in on_timeout.get("escalate", ())
     )
+
+
+def _left(after_s: float, waited_s: float) -> float:
+    """Return what is left of a delay that began ``waited_s`` ago; 0 means the decision time."""
+    return max(after_s - waited_s, 0.001) if after_s > 0 else after_s
 
 
 def _then(on_timeout: Any) -> str:

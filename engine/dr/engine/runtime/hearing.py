@@ -52,17 +52,22 @@ class Hearing:
         seen = self.context.view.steps.get(step_id)
         if step is None or (seen.state if seen else _S.PENDING) not in {_S.FAILED, _S.PENDING}:
             return
+        if kind is Kind.OP_SKIP and self.context.is_gate(step):
+            return  # the right to run is not the right to approve
         because = f"{data.get('by', '')}: {data.get('because', '')}"
         self.close_questions(step_id, "retry" if kind is Kind.OP_RETRY else "skip", because)
-        self.course.failing = ""
         if kind is Kind.OP_RETRY:
             self._reopen(step, because)
         else:
             self._skip(step, because, str(data.get("by", "")))
+        self.course.derive()
 
     def _reopen(self, step: Step, because: str) -> None:
         data = {"because": because, "keep_done": True, "rungs": step.is_ladder}
-        self.context.recorder.write(Draft(Kind.STEP_REOPENED, step.id, data=data))
+        inner = [s.id for r in step.rungs for s in r.steps if s.id in self.context.view.steps]
+        self.context.recorder.write(
+            *(Draft(Kind.STEP_REOPENED, step_id, data=data) for step_id in (*inner, step.id))
+        )
 
     def _skip(self, step: Step, because: str, by: str) -> None:
         data = {"because": because, "by": by}
@@ -81,17 +86,19 @@ class Hearing:
         kind = asked.question.kind
         if kind in {QuestionKind.GATE, QuestionKind.TASK}:
             self.gates.judge(asked)
+        elif kind is QuestionKind.DOUBT:
+            self._hear_about_doubt(asked)
         elif asked.answers:
             self._take(asked)
-        elif kind is QuestionKind.DOUBT:
-            self._look_again(asked)
 
-    def _look_again(self, asked: QuestionView) -> None:
-        """A late truthful result still settles a doubt that a person was asked about."""
+    def _hear_about_doubt(self, asked: QuestionView) -> None:
+        """Take a verdict; a late truthful result goes before it, a look under way is awaited."""
         step, host = asked.question.step, asked.question.host
         unit = self.context.view.steps[step].units.get(host)
         if unit is not None and unit.state is not _S.IN_DOUBT:
             self.gates.close_only(asked, "settled", "its end was found without an answer")
+        elif asked.answers and not self.crew.is_busy((step, host)):
+            self._take(asked)
 
     def _take(self, asked: QuestionView) -> None:
         answer, question = asked.answers[0], asked.question
@@ -103,7 +110,7 @@ class Hearing:
                 self.settler.take_verdict(step, question.host, answer)
             case QuestionKind.FAILURE, "retry":
                 self._reopen(step, because)
-            case QuestionKind.FAILURE, "skip":
+            case QuestionKind.FAILURE, "skip" if not self.context.is_gate(step):
                 self._skip(step, because, answer.by)
             case QuestionKind.FALLBACK, _ if "undo" in question.card:
                 self._go_on_undoing(step)
@@ -157,7 +164,7 @@ class Hearing:
             zh=f"步骤“{step.id}”失败。重试、跳过，还是让本次运行失败？",
         )
         error = seen.latest.error if seen.latest else None
-        verdicts = ("retry", "skip", "fail")
+        verdicts = ("retry", "fail") if self.context.is_gate(step) else ("retry", "skip", "fail")
         self.gates.ask(QuestionKind.FAILURE, step, asks, verdicts, because=because, error=error)
 
     def undo_all(self) -> None:

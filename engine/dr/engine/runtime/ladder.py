@@ -12,7 +12,7 @@ from dr.engine.core.questions import Option, QuestionKind
 from dr.engine.core.values import Text
 from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.forecasts import Forecaster
-from dr.engine.runtime.gates import Gatekeeper
+from dr.engine.runtime.gates import Gatekeeper, authority_over
 from dr.engine.runtime.undoing import Left, Undoer
 
 
@@ -84,6 +84,7 @@ class Ladders:
                 zh=f"恢复方式“{rung_name}”失败，其影响未证实已撤销。继续下一方式，还是让本次运行失败？",
             ),
             ("go-on", "fail"),
+            approvers=authority_over(self.context, ladder),
             rung=rung_name,
             because=note,
         )
@@ -100,7 +101,7 @@ class Ladders:
         gate = self.gates.gate_of(ladder)
         if not left:
             self._exhausted(ladder)
-        elif gate is not None and not self.gates.covers(gate, left[0].name):
+        elif gate is not None and not self.gates.covers(gate, left[0]):
             self._reopen_gate(ladder, gate, left[0])
         else:
             self._start(ladder, left[0])

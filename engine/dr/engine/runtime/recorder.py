@@ -39,6 +39,7 @@ class Recorder:
         self.lock = threading.RLock()
         self.touched: SimpleQueue[str | None] = SimpleQueue()
         self.broken: DrError | None = None
+        self._hidden: frozenset[str] = frozenset()
 
     @property
     def epoch(self) -> int:
@@ -55,17 +56,25 @@ class Recorder:
 
         Raises:
             StoppedError: this engine may write no more.
+            IllegalTransitionError: a draft can not be true any more; nothing was written.
         """
         masked = [self._masked(draft) for draft in drafts]
         with self.lock:
             if self.broken is not None:
                 raise StoppedError(self.broken.message, hint=self.broken.hint)
+            for draft in masked:
+                self.view.refuse_impossible(draft)
             passage("before-append")
             try:
                 events = self._journal.append(self._lease.run, masked, lease=self._lease)
             except DrError as error:
                 self.stop(error)
                 raise StoppedError(error.message, hint=error.hint) from error
+            except Exception as error:
+                # nobody knows whether it was written: only reading it all again can tell
+                message = f"the journal broke: {type(error).__name__}: {error}"
+                self.stop(DrError(message, hint="Look at the disk, then type: dr resume"))
+                raise StoppedError(message) from error
             self._fold(events)
         passage("after-append")
         return events
@@ -114,8 +123,19 @@ class Recorder:
         if event.kind not in _QUIET:
             self.touched.put(event.step)
 
+    def hide(self, value: Any) -> None:
+        """Mask an output that is declared secret wherever it would be written from now on."""
+        if isinstance(value, str) and value:
+            self._hidden |= {value}
+
+    def redact(self, text: str) -> str:
+        """Return ``text`` with every resolved secret and every secret output masked."""
+        for value in sorted(self._hidden, key=len, reverse=True):
+            text = text.replace(value, "***")
+        return self._secrets.redact(text)
+
     def _masked(self, draft: Draft) -> Draft:
-        data = _walk(draft.data, self._secrets.redact)
+        data = _walk(draft.data, self.redact)
         return Draft(draft.kind, draft.step, draft.host, draft.attempt, data)
 
 

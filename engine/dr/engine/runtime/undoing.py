@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from dr.engine.core.errors import ActionError, DrError
+from dr.engine.core.errors import DrError, LostContactError
 from dr.engine.core.events import Draft, Kind
 from dr.engine.core.faults import passage
 from dr.engine.core.model import Effect, Step
@@ -18,7 +19,10 @@ from dr.engine.core.view import UnitView
 from dr.engine.runtime.attempts import error_data
 from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.gates import Gatekeeper, group_of
+from dr.engine.runtime.recorder import StoppedError
 from dr.engine.runtime.world import AttemptWorld
+
+log = logging.getLogger("dr.runtime")
 
 _S = StepState
 
@@ -60,7 +64,8 @@ class Undoer:
         """Ask the undo's own gate where it has one; return whether it is not decided."""
         if step.undo is None or step.undo.gate is None:
             return False
-        if not any(u.state is _S.SUCCEEDED and u.intent for u in self._units(step)):
+        acted = {_S.SUCCEEDED, _S.ALREADY_DONE}
+        if not any(u.state in acted and u.intent for u in self._units(step)):
             return False
         if self._decision(step):
             return False
@@ -89,20 +94,24 @@ class Undoer:
         return list(seen.units.values()) if seen else []
 
     def _undo_unit(self, step: Step, unit: UnitView) -> bool:
-        if step.effect is Effect.READ or unit.intent is None:
+        if step.effect is Effect.READ or unit.state is _S.UNDONE:
             return True
-        if unit.state in {_S.UNDONE, _S.ALREADY_DONE, _S.SKIPPED}:
-            return True
-        if unit.state is _S.FAILED:
+        if unit.intent is None and not unit.left:
+            return True  # this run never acted: what a probe found was there before
+        if unit.state in {_S.PENDING, _S.READY, _S.WAITING, _S.SKIPPED, _S.CANCELLED, _S.FAILED}:
             return self._left_nothing(unit)
-        if unit.state not in {_S.SUCCEEDED, _S.UNDOING, _S.UNDO_FAILED}:
+        if unit.state not in {_S.SUCCEEDED, _S.ALREADY_DONE, _S.UNDOING, _S.UNDO_FAILED}:
             return False
         if not self._can_undo(step) or self._decision(step) == "fail":
             return False
         return self._carry_out(step, unit)
 
     def _left_nothing(self, unit: UnitView) -> bool:
-        return (unit.error or {}).get("effect") == "none"
+        if unit.left:
+            return False
+        if unit.error is None:
+            return unit.state is not _S.FAILED
+        return unit.error.get("effect") == "none"
 
     def _can_undo(self, step: Step) -> bool:
         if step.undo is not None:
@@ -110,7 +119,7 @@ class Undoer:
         return self.context.ports.actions.get(step.uses).spec.undoes
 
     def _carry_out(self, step: Step, unit: UnitView) -> bool:
-        base = self.context.attempt(step, unit.host, unit.attempt)
+        base = self.context.attempt(step, unit.host, unit.attempt, late=True)
         uses, attempt = step.uses, replace(base, step=f"{step.id}.undo")
         if step.undo is not None:
             uses = step.undo.uses
@@ -120,20 +129,35 @@ class Undoer:
         world = AttemptWorld(self.context, attempt, Kind.UNDO_HANDLE)
         if unit.state is _S.UNDOING and action.spec.attaches:
             found = action.attach(replace(attempt, handle=unit.handle), world)
-            if found.found is Found.ENDED and found.error is None:
-                return self._end(step, unit, None)
-            if found.found is Found.UNKNOWN:
-                return self._end(step, unit, DrError(f"undo is in doubt: {found.detail}"))
+            if found.found is Found.ENDED:
+                return self._end(step, unit, found.error)
+            if found.found is not Found.NEVER_STARTED and not self._may_repeat(step, found.found):
+                error = LostContactError(f"undo is in doubt: {found.detail}")
+                return self._end(step, unit, error)
+        elif unit.state is _S.UNDOING and not self._may_repeat(step, Found.GONE):
+            error = LostContactError("undo is in doubt: the engine died before it wrote the end")
+            return self._end(step, unit, error)
         describes = list(action.describe(attempt))
         self._write(Kind.UNDO_INTENT, step, unit, {"describes": describes})
         passage("before-undo")
         try:
             own = step.undo is None
             _ = action.undo(attempt, world) if own else action.perform(attempt, world)
-        except ActionError as error:
+        except StoppedError:
+            raise
+        except DrError as error:
             return self._end(step, unit, error)
+        except Exception as error:
+            log.exception("the undo of step %s broke down", step.id)
+            wrapped = LostContactError(f"undo broke down: {type(error).__name__}: {error}")
+            return self._end(step, unit, wrapped)
         passage("after-undo")
         return self._end(step, unit, None)
+
+    def _may_repeat(self, step: Step, found: Found) -> bool:
+        """Whether an interrupted undo, found so, may be begun again; an action's own always can."""
+        effect = step.undo.effect if step.undo else Effect.IDEMPOTENT
+        return found is Found.GONE and effect not in {Effect.ONCE, Effect.IRREVERSIBLE}
 
     def _end(self, step: Step, unit: UnitView, error: DrError | None) -> bool:
         data: dict[str, object] = {"state": "undo_failed" if error else "undone"}

@@ -57,7 +57,7 @@ class AttemptWorld:
 
     def output(self, text: str) -> None:
         """Append to the attempt's log file, redacted."""
-        self._writer()(self.context.ports.secrets.redact(text))
+        self._writer()(self.context.recorder.redact(text))
 
     def _writer(self) -> Callable[[str], None]:
         return self.context.ports.logs.writer(self.attempt)
