@@ -45,6 +45,7 @@ class BranchResult:
         open: without an answer, and not in the database: the branch must ask or enter it again.
         differing: in both, with another parcel or other serial numbers.
         unlisted: in the database, not in the branch's ledger.
+        header: the columns of the branch's ledger, in its own words.
     """
 
     branch: str
@@ -55,6 +56,7 @@ class BranchResult:
     differing: tuple[tuple[Entry, Record], ...] = ()
     unlisted: tuple[Record, ...] = ()
     complete: bool = True
+    header: tuple[str, ...] = ()
 
     @property
     def parcels(self) -> frozenset[str]:
@@ -98,6 +100,7 @@ def compare(ledger: Ledger, records: Iterable[Record]) -> BranchResult:
         differing=tuple(differing),
         unlisted=tuple(r for r in central.values() if r.key not in listed),
         complete=ledger.complete,
+        header=ledger.header,
     )
 
 

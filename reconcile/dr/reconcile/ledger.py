@@ -96,6 +96,7 @@ class Ledger:
     entries: tuple[Entry, ...]
     problems: tuple[str, ...] = ()
     encoding: str = "utf-8"
+    header: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -152,7 +153,8 @@ def read_ledger(branch: str, data: bytes, shape: Shape, numbers: Sequence[str] =
                 entries[entry.key] = _later(entries.get(entry.key), entry)
     except csv.Error as error:
         problems.append(f"line {reader.line_num}: {error}; what follows was not read")
-    return Ledger(branch, tuple(entries.values()), tuple(problems), encoding)
+    header = tuple(str(name) for name in reader.fieldnames or ())
+    return Ledger(branch, tuple(entries.values()), tuple(problems), encoding, header)
 
 
 def _check_header(branch: str, header: Sequence[str], shape: Shape, numbers: Sequence[str]) -> None:

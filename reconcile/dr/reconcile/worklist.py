@@ -24,7 +24,7 @@ def worklist(result: BranchResult) -> str:
         ("differing", tuple(entry for entry, _ in result.differing)),
         ("arrived", result.arrived),
     ]
-    columns = _columns(groups)
+    columns = _columns(result.header, groups)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(["finding / 结果", *columns])
@@ -34,8 +34,9 @@ def worklist(result: BranchResult) -> str:
     return "\ufeff" + out.getvalue()
 
 
-def _columns(groups: list[tuple[str, tuple[Entry, ...]]]) -> list[str]:
-    columns: dict[str, None] = {}
+def _columns(header: tuple[str, ...], groups: list[tuple[str, tuple[Entry, ...]]]) -> list[str]:
+    """Return the columns of the ledger, also when there is nothing to list."""
+    columns: dict[str, None] = dict.fromkeys(header)
     for _, entries in groups:
         for entry in entries:
             columns.update(dict.fromkeys(entry.row))

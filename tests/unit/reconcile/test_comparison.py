@@ -107,6 +107,11 @@ def test_a_gap_is_a_range_and_not_a_list_of_numbers() -> None:
     assert serial_gaps([1, 5_000_000], 1, 5_000_000) == [Gap(2, 4_999_999)]
 
 
+def test_a_work_list_with_nothing_on_it_still_has_the_columns_of_the_ledger() -> None:
+    none_missing = Ledger("branch-01", (), header=("slip", "parcel"))
+    assert worklist(compare(none_missing, [])) == "\ufefffinding / 结果,slip,parcel\r\n"
+
+
 def test_the_work_list_names_each_finding_and_carries_no_formula() -> None:
     text = worklist(compare(ledger(entry("a"), entry("b", Told.UNKNOWN)), []))
     lines = text.splitlines()

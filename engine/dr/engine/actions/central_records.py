@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,7 +45,7 @@ def _window(ledger: Ledger, since: datetime | None) -> Ledger:
     if since is None:
         return ledger
     inside = tuple(e for e in ledger.entries if e.at is None or e.at >= since)
-    return Ledger(ledger.branch, inside, ledger.problems, ledger.encoding)
+    return replace(ledger, entries=inside)
 
 
 def central_records(

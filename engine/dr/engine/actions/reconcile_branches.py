@@ -180,7 +180,10 @@ def _branch(service: Service, result: BranchResult) -> dict[str, Any]:
         "numbers_by_sequence": numbers,
         "gaps": {name: _gaps(found) for name, found in numbers.items() if found},
         "doubled": {str(n): list(keys) for n, keys in doubled(used).items() if len(keys) > 1},
-        "basis": "ledger compared with the recovered database",
+        "basis": {
+            "en": "ledger compared with the recovered database",
+            "zh": "网点台账与恢复后数据库比对",
+        },
     }
 
 

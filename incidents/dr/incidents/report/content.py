@@ -39,6 +39,9 @@ _TONES = {
     "started": "wait",
 }
 
+_OVER = frozenset({"succeeded", "already_done", "failed", "skipped", "cancelled"})
+_CONDITION = "its condition does not hold: "
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -283,14 +286,22 @@ class Content:
 
     def _step_row(self, step: StepFacts) -> tuple[Cell, ...]:
         say = self.say
+        state = "not_tried" if self._is_not_tried(step) else step.state
         return (
             Cell(say.text(step.title), "", (visible(step.id),)),
             Cell(say.named("phase", step.phase)),
-            Cell(say.named("state", step.state), tone_of(step.state)),
+            Cell(say.named("state", state), tone_of(state)),
             Cell(say.hour(step.started)),
             Cell(say.length(step.duration_s) if step.started and step.ended else "–"),
             Cell("", "", tuple(self._remarks(step))),
         )
+
+    def _is_not_tried(self, step: StepFacts) -> bool:
+        """Whether the step is of a rung that was not tried, and its ladder is over."""
+        if step.state != "pending" or not step.rung:
+            return False
+        states = {other.id: other.state for other in self.data.steps}
+        return bool(self.data.moments.ended) or states.get(step.ladder) in _OVER
 
     def _remarks(self, step: StepFacts) -> Iterator[str]:
         say = self.say
@@ -298,7 +309,8 @@ class Content:
             name = say.person(step.by) if step.by else ""
             yield say(f"passed_{step.passed}", name=name)
         if step.because and tone_of(step.state) != "good":
-            yield visible(step.because)
+            # the words before the facts are the engine's, and said above in the report's own
+            yield visible(step.because.removeprefix(_CONDITION))
         if step.attempts > 1:
             yield f"{say('attempts')}: {step.attempts}"
         for host in step.hosts:

@@ -143,6 +143,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "attempts": ("Attempts", "尝试"),
     "remark": ("Remark", "说明"),
     "state_pending": ("not started", "未开始"),
+    "state_not_tried": ("not tried", "未采用"),
     "state_ready": ("ready", "就绪"),
     "state_waiting": ("waiting", "等待"),
     "state_running": ("running", "执行中"),
