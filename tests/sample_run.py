@@ -260,7 +260,17 @@ PLAN: dict[str, Any] = {
             "p50_s": 40.0,
             "p90_s": 95.0,
             "rungs": [
-                {**QUESTION["options"][0], "because": ""},
+                {
+                    **QUESTION["options"][0],
+                    "because": "",
+                    "steps": [
+                        {
+                            "id": "promote",
+                            "title": {"en": "Promote the standby", "zh": "提升备用库"},
+                            "effect": "irreversible",
+                        }
+                    ],
+                },
                 {**QUESTION["options"][1], "because": ""},
                 QUESTION["options"][2],
             ],

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from dr.cli.lines import Line, line
+from dr.cli.reasons import say_reason
 from dr.cli.sayings import say_error
 from dr.cli.screen import Frame, draw
 from dr.cli.text import _
 from dr.cli.width import wrap
 from dr.cli.words import (
     OUTCOME_WORDS,
+    RUNG_WORDS,
     STYLES,
     VERDICT_WORDS,
     amount,
@@ -22,6 +24,7 @@ from dr.cli.words import (
     span,
     stamp,
     state_word,
+    step_word,
 )
 from dr.engine.core.canonical import plain
 from dr.engine.core.view import QuestionView, StepView, UnitView
@@ -126,7 +129,9 @@ def _question(frame: Frame, asked: QuestionView) -> list[Line]:
 def step_lines(frame: Frame, step: StepView) -> list[Line]:
     """Return all that is known of a step."""
     known_step = frame.outline.steps.get(step.id)
-    word = f"{mark(step.state, plain=frame.ascii_marks)} {state_word(step.state)}"
+    not_tried = frame.outline.is_not_tried(frame.view, step.id)
+    words = step_word(step.state, not_tried=not_tried)
+    word = f"{mark(step.state, plain=frame.ascii_marks)} {words}"
     took = span(step.started, step.ended or frame.now)
     lines: list[Line] = [
         line((word, STYLES[step.state]), f"  {step.id}  {frame.outline.title(step.id)}  {took}")
@@ -134,10 +139,14 @@ def step_lines(frame: Frame, step: StepView) -> list[Line]:
     if known_step and known_step.uses:
         lines.append(line(f"  {known_step.uses}  {known_step.effect}"))
     if step.because:
-        lines += [line(part) for part in wrap(step.because, frame.width, first="  ", rest="  ")]
+        lines += [
+            line(part)
+            for part in wrap(say_reason(step.because), frame.width, first="  ", rest="  ")
+        ]
     for rung, how in step.rungs.items():
-        note = step.rung_notes.get(rung, "")
-        lines.append(line(f"  {rung}: {how}" + (f": {note}" if note else "")))
+        note = say_reason(step.rung_notes.get(rung, ""))
+        words = f"{rung}: {known(RUNG_WORDS, how)}" + (f": {note}" if note else "")
+        lines += [line(part) for part in wrap(words, frame.width, first="  ", rest="    ")]
     lines += _pairs(step.outputs, frame.width)
     for unit in step.units.values():
         lines += _unit(frame, unit)

@@ -8,6 +8,7 @@ from typing import Any
 
 from dr.cli.lines import Line, line
 from dr.cli.outline import Outline
+from dr.cli.reasons import say_reason
 from dr.cli.text import _
 from dr.cli.width import cells, wrap
 from dr.cli.words import (
@@ -108,7 +109,9 @@ def option_lines(option: Option, width: int) -> list[Line]:
         head += "  " + _("(proposed)")
     lines: list[Line] = [line((head, style))]
     if not option.available:
-        text = _("not available: {because}").format(because=say(option.because) or _("unknown"))
+        text = _("not available: {because}").format(
+            because=say_reason(option.because.plain()) or _("unknown")
+        )
         return lines + [line((part, "dim")) for part in _indented(text, width)]
     text = _("data loss {loss}, time {p50} (P50) / {p90} (P90)").format(
         loss=loss(option.loss_s, is_known=option.loss_known),
@@ -127,11 +130,16 @@ def _indented(text: str, width: int) -> list[str]:
 
 
 def _cannot_be_undone(page: GatePage, question: Question) -> list[Line]:
-    proposed = next((o for o in question.options if o.proposed), None)
-    steps = list(proposed.irreversible) if proposed else []
-    if not steps:
-        steps = [s.id for s in page.outline.steps.values() if s.effect == "irreversible"]
-        steps = [s for s in steps if s not in page.view.steps]
+    """What approving would do for good: of the rung in question, not of those nobody can take."""
+    if question.options:
+        proposed = next((o for o in question.options if o.proposed), None)
+        steps = list(proposed.irreversible) if proposed else []
+    else:
+        steps = [
+            step.id
+            for step in page.outline.steps.values()
+            if step.effect == "irreversible" and step.id not in page.view.steps and not step.rung
+        ]
     if not steps:
         return []
     titles = ", ".join(f"{page.outline.title(s)} [{s}]" for s in steps)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dr.cli.words import say
+from dr.engine.core.states import ENDED, StepState
 from dr.engine.core.view import RunView
 
 PHASES = ("assess", "decide", "isolate", "recover", "prove", "return")
@@ -43,6 +44,15 @@ class Outline:
         """Return the step's title in the language in use, else its id."""
         known = self.steps.get(step)
         return (say(known.title) if known else "") or step
+
+    def is_not_tried(self, view: RunView, step: str) -> bool:
+        """Whether the step is of a rung that was not tried, and now never will be."""
+        known = self.steps.get(step)
+        if known is None or not known.rung or not known.ladder:
+            return False
+        seen, ladder = view.steps.get(step), view.steps.get(known.ladder)
+        is_over = view.state.ended or (ladder is not None and ladder.state in ENDED)
+        return is_over and (seen is None or seen.state is StepState.PENDING)
 
     def walk(self, view: RunView) -> Iterator[OutlineStep]:
         """Yield the steps in page order, then those that only the journal knows."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dr.cli.lines import Line, Span, line
+from dr.cli.reasons import say_reason
 from dr.cli.text import _
 from dr.cli.width import cells, column, pad, wrap
 from dr.cli.words import PHASE_WORDS, amount, environment_word, known, loss, say, seconds
@@ -30,7 +31,7 @@ def draw_plan(plan: Data, *, kind: str, width: int = 80, details: bool = False) 
         kind: lab, staging or production.
         details: also what each step would do, command by command.
     """
-    lines = [*_head(plan, kind), ()]
+    lines = [*head(plan, kind), ()]
     wave, phase = None, None
     name_cells = max((cells(str(s["id"])) for s in plan["steps"]), default=0)
     for step in plan["steps"]:
@@ -43,7 +44,8 @@ def draw_plan(plan: Data, *, kind: str, width: int = 80, details: bool = False) 
     return [*lines, (), *_legend(width), *_foot(plan, width)]
 
 
-def _head(plan: Data, kind: str) -> list[Line]:
+def head(plan: Data, kind: str) -> list[Line]:
+    """Return where the plan is for, its inputs, objectives and hash."""
     word, style = environment_word(kind, str(plan.get("environment", "")))
     inputs = "  ".join(f"{k}={amount(v)}" for k, v in (plan.get("inputs") or {}).items())
     lines = [line((f" {word} ", style), (f" {plan['runbook']}", "strong"), f"  {inputs}")]
@@ -80,7 +82,8 @@ def _step(step: Data, name_cells: int, width: int, *, new_wave: bool, details: b
         )
     ]
     indent = " " * 8
-    if step.get("because"):
+    # of a ladder that can run it only says which rung is proposed, as its rungs do below
+    if step.get("because") and not (step.get("rungs") and sign == "+"):
         lines += _note(_reason(step["because"]), width, indent, _MARKS.get(sign, ""))
     if step.get("gate"):
         lines += _gate(step["gate"], width, indent)
@@ -96,7 +99,7 @@ def _step(step: Data, name_cells: int, width: int, *, new_wave: bool, details: b
 
 
 def _reason(because: object) -> str:
-    return say(because) if isinstance(because, Mapping) else str(because)
+    return say_reason(because)
 
 
 def _note(text: str, width: int, indent: str, style: str = "") -> list[Line]:
@@ -122,13 +125,17 @@ def _hosts(step: Data) -> str:
     return "@ " + ", ".join(hosts)
 
 
-def _gate(gate: Data, width: int, indent: str) -> list[Line]:
+def gate_words(gate: Data) -> str:
+    """Return whom a gate asks, how many are needed, and who that is today."""
     today = gate.get("who_today")
     who = ", ".join(map(str, today)) if today else _("nobody")
-    text = _("asks {group}, {quorum} needed; today: {who}").format(
+    return _("asks {group}, {quorum} needed; today: {who}").format(
         group=gate.get("approvers") or "?", quorum=gate.get("quorum", 1), who=who
     )
-    return _note(text, width, indent, "" if today else "bad")
+
+
+def _gate(gate: Data, width: int, indent: str) -> list[Line]:
+    return _note(gate_words(gate), width, indent, "" if gate.get("who_today") else "bad")
 
 
 def _rung(rung: Data, width: int) -> list[Line]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from dr.cli.lines import Line, Span, fitted, line
 from dr.cli.outline import PHASES, Outline, OutlineStep
+from dr.cli.reasons import run_reason, say_reason
 from dr.cli.sayings import say_error
 from dr.cli.text import _
 from dr.cli.width import cells, column, cut, wrap
@@ -27,6 +28,7 @@ from dr.cli.words import (
     seconds,
     span,
     state_word,
+    step_word,
 )
 from dr.engine.core.questions import QuestionKind
 from dr.engine.core.states import ENDED, StepState
@@ -85,8 +87,9 @@ def _head(frame: Frame) -> list[Line]:
     second = [Span(state, state_style), Span("  " + _("elapsed {time}").format(time=took))]
     second += _clocks(frame)
     lines: list[Line] = [tuple(first), tuple(second)]
-    if view.because:
-        lines.append(line(("  " + view.because, "dim")))
+    because = run_reason(view, outline)
+    if because:
+        lines += [line((part, "dim")) for part in wrap(because, frame.width, first="  ", rest="  ")]
     if frame.engine_is_gone:
         text = _("the engine of run {run} is gone; the run is not over").format(run=view.id)
         lines.append(line(("  " + text, "bad")))
@@ -200,7 +203,9 @@ def _step(frame: Frame, step: OutlineStep, name_cells: int) -> Line:
     seen = frame.view.steps.get(step.id)
     state = seen.state if seen else StepState.PENDING
     style = STYLES[state]
-    word = f"{mark(state, plain=frame.ascii_marks)} {state_word(state)}"
+    not_tried = frame.outline.is_not_tried(frame.view, step.id)
+    shown = StepState.SKIPPED if not_tried else state
+    word = f"{mark(shown, plain=frame.ascii_marks)} {step_word(state, not_tried=not_tried)}"
     took = span(seen.started, seen.ended or frame.now) if seen and seen.started else ""
     remark = _remark(frame, step, seen)
     fixed = 1 + _STATE_CELLS + 1 + name_cells + 2 + _TIME_CELLS
@@ -226,7 +231,7 @@ def _remark(frame: Frame, step: OutlineStep, seen: StepView | None) -> str:
         elif seen.state is StepState.WAITING and seen.waiting_for:
             extra = _("for {what}").format(what=known(WAIT_WORDS, seen.waiting_for))
         elif seen.because and seen.state not in {StepState.SUCCEEDED}:
-            extra = seen.because
+            extra = say_reason(seen.because)
         elif seen.fan_out:
             over = sum(unit.state in ENDED for unit in seen.units.values())
             extra = _("{done} of {all} hosts").format(done=over, all=len(seen.units))
@@ -322,7 +327,7 @@ def _doubts(frame: Frame) -> list[Line]:
     lines: list[Line] = []
     for step, unit in frame.view.in_doubt():
         place = f" @ {unit.host}" if unit.host else ""
-        message = say_error(str((unit.error or {}).get("message", ""))) or step.because
+        message = say_error(str((unit.error or {}).get("message", ""))) or say_reason(step.because)
         lines.append(line((f"? {step.id}{place} ", "alarm"), " " + message))
     return lines
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dr.cli.outline import Outline
+from dr.cli.reasons import say_reason
 from dr.cli.sayings import say_error
 from dr.cli.text import N_, _, ngettext
 from dr.cli.width import printable
@@ -61,7 +62,12 @@ def _subject(event: Event) -> str:
 
 
 def _tail(because: Any) -> str:
-    text = say(because) if isinstance(because, Mapping) else str(because or "")
+    """Return a reason of the engine as the end of a sentence."""
+    return _said(say_reason(because))
+
+
+def _said(text: Any) -> str:
+    """Return what people wrote, as it is, as the end of a sentence."""
     return f": {text}" if text else ""
 
 
@@ -217,7 +223,7 @@ def _question_answered(event: Event, _view: RunView, _outline: Outline) -> str:
     answer = event.data["answer"]
     words = known(VERDICT_WORDS, str(answer.get("verdict", "")))
     choice = f" [{answer['choice']}]" if answer.get("choice") else ""
-    return f"{event.data['question']}: {answer.get('by', '?')} {words}{choice}" + _tail(
+    return f"{event.data['question']}: {answer.get('by', '?')} {words}{choice}" + _said(
         answer.get("reason")
     )
 
@@ -248,7 +254,7 @@ def _facts(event: Event, _view: RunView, _outline: Outline) -> str | None:
 def _wish(text: str) -> Callable[[Event, RunView, Outline], str]:
     def sentence(event: Event, _view: RunView, _outline: Outline) -> str:
         words = _(text).format(step=event.step or "", by=event.data.get("by", "?"))
-        return words + _tail(event.data.get("because") or event.data.get("text"))
+        return words + _said(event.data.get("because") or event.data.get("text"))
 
     return sentence
 

@@ -118,6 +118,15 @@ OUTCOME_WORDS: Mapping[str, str] = {
 }
 
 
+RUNG_WORDS: Mapping[str, str] = {
+    "started": N_("tried now"),
+    "failed": N_("failed"),
+    "closed": N_("failed and closed"),
+    "succeeded": N_("done"),
+}
+"""What became of a rung."""
+
+
 def known(words: Mapping[str, str], code: str) -> str:
     """Return the word for a code of the journal; the code itself when there is none."""
     return _(words[code]) if code in words else code
@@ -131,6 +140,11 @@ def mark(state: StepState, *, plain: bool) -> str:
 def state_word(state: StepState) -> str:
     """Return the word of a step's state."""
     return _(STATE_WORDS[state])
+
+
+def step_word(state: StepState, *, not_tried: bool = False) -> str:
+    """Return the word of a step; one of a rung that was never tried is not pending for ever."""
+    return _("not tried") if not_tried else state_word(state)
 
 
 def run_word(state: RunState) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from dr.cli.gate_screen import GatePage, draw_gate
 from dr.cli.lines import Line, painted
 from dr.cli.outline import outline_of
 from dr.cli.plan_screen import draw_plan
+from dr.cli.plan_summary import draw_summary
 from dr.cli.screen import Frame, draw
 from dr.cli.sentences import plain_line
 from dr.cli.text import use
@@ -75,6 +76,8 @@ def _page(name: str) -> str:
             lines = _gate()
         case "plan":
             lines = draw_plan(PLAN, kind="staging", details=True)
+        case "plan-summary":
+            lines = draw_summary(PLAN, kind="staging")
         case "waits":
             lines = draw(_frame(ASKS))
         case "in-doubt-ascii":
@@ -91,7 +94,17 @@ def _page(name: str) -> str:
     return painted(lines, colour=False) + "\n"
 
 
-PAGES = ("gate", "plan", "waits", "in-doubt-ascii", "fan-out", "run", "step", "journal")
+PAGES = (
+    "gate",
+    "plan",
+    "plan-summary",
+    "waits",
+    "in-doubt-ascii",
+    "fan-out",
+    "run",
+    "step",
+    "journal",
+)
 
 
 @pytest.mark.parametrize("language", ["en", "zh_Hans"])

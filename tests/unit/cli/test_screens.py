@@ -12,15 +12,18 @@ from dr.cli.gate_screen import GatePage, draw_gate
 from dr.cli.lines import Line, painted, text_of
 from dr.cli.outline import outline_of
 from dr.cli.plan_screen import draw_plan
+from dr.cli.plan_summary import draw_summary
 from dr.cli.screen import Frame, draw, next_command
 from dr.cli.text import use
 from dr.cli.width import cells
+from dr.engine.core.events import Kind
 from dr.engine.service.progress import Progress, Waiting
 from tests.sample_run import (
     APPROVED,
     ASKS,
     FANS_OUT,
     IN_DOUBT,
+    OUTLINE,
     PLAN,
     REJECTED,
     START,
@@ -215,3 +218,44 @@ def test_a_plan_shows_marks_waves_gates_and_reasons() -> None:
         "NOT READY",
     ):
         assert part in text
+
+
+def test_a_gate_says_what_can_not_be_undone_of_the_proposed_rung_and_of_no_other() -> None:
+    assert "can not be undone: Promote the standby [promote]" in _gate()
+    promote, cold, tape = view_of(ASKS).open_questions()[0].question.options
+    options = (replace(promote, proposed=False, available=False), replace(cold, proposed=True))
+    assert "can not be undone" not in _gate(options=(*options, tape))
+
+
+def test_a_step_of_a_rung_that_was_never_tried_is_not_pending_once_the_run_is_over() -> None:
+    cold = {
+        **OUTLINE[4],
+        "id": "restore_cold",
+        "title": {"en": "Restore", "zh": "恢复"},
+        "rung": "restore-cold-backup",
+    }
+    outline = [*OUTLINE, cold]
+    for rows, word in ((ASKS, "pending"), (SUCCEEDS, "not tried"), (REJECTED, "not tried")):
+        text = _text(draw(_frame(created_differently(rows, outline=outline), width=100)))
+        (row,) = (line for line in text.splitlines() if "restore_cold" in line)
+        assert word in row
+
+
+def test_what_the_run_waits_for_is_the_title_of_the_step_and_not_the_engine_s_words() -> None:
+    rows = [*ASKS, (21, Kind.RUN_STATE, None, None, {"state": "waiting", "because": _WAITS})]
+    use("zh_Hans")
+    text = _text(draw(_frame(rows)))
+    assert "认定存储故障" in text
+    assert _WAITS not in text
+
+
+_WAITS = "gate 'choose' waits for people"
+
+
+def test_a_summary_of_a_plan_names_approvers_rungs_and_what_is_for_good_on_one_screen() -> None:
+    text = _text(draw_summary(PLAN, kind="lab"))
+    assert "chen.wei" in text
+    assert "Restore the cold backup" in text
+    assert "can not be undone: Promote the standby [promote]" in text
+    assert "unknown" not in text
+    assert len(text.splitlines()) < len(draw_plan(PLAN, kind="lab"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +16,7 @@ from dr.cli.follow import follow
 from dr.cli.lines import painted
 from dr.cli.network import enter_lab
 from dr.cli.plan_screen import draw_plan
+from dr.cli.plan_summary import draw_summary
 from dr.cli.session import Session, current
 from dr.cli.terminal import width
 from dr.cli.text import N_, _
@@ -125,14 +126,10 @@ def _dry_run(session: Session, name: str, inputs: Mapping[str, str]) -> int:
     if session.json:
         session.result(data)
     else:
-        _print_plan(session, data, details=True, err=False)
+        kind = str(session.desk.environment.kind)
+        lines = draw_plan(data, kind=kind, width=width(), details=True)
+        click.echo(painted(lines, colour=session.colour))
     return ExitCode.FAILED if data.get("ready") is False else ExitCode.DONE
-
-
-def _print_plan(session: Session, data: Mapping[str, Any], *, details: bool, err: bool) -> None:
-    kind = str(session.desk.environment.kind)
-    lines = draw_plan(data, kind=kind, width=width(), details=details)
-    click.echo(painted(lines, colour=session.colour), err=err)
 
 
 def _unfinished(session: Session, name: str, inputs: Mapping[str, str]) -> RunRecord | None:
@@ -162,7 +159,8 @@ def _announce(session: Session, name: str, inputs: Mapping[str, str], *, drill: 
     """Show what is about to happen, on standard error: the result is the run itself."""
     data = session.desk.plan(name, inputs, probe=False).to_data()
     if not session.json:
-        _print_plan(session, data, details=False, err=True)
+        lines = draw_summary(data, kind=str(session.desk.environment.kind), width=width())
+        click.echo(painted(lines, colour=session.colour), err=True)
         if drill:
             session.say(_("This is a DRILL."))
 

@@ -1,0 +1,91 @@
+"""Why something is as it is, in the language in use: the engine's own words, said again here.
+
+The engine writes its reasons into the journal in English.  Where the run still shows what a
+reason stands on, such as an open question, the words are made from that.  A reason that is past
+is found again by its form, as an error is; what people wrote themselves is never changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from dr.cli.outline import Outline
+from dr.cli.sayings import Saying, say_error
+from dr.cli.text import ENGLISH, N_, _, language
+from dr.cli.words import say
+from dr.engine.core.states import RunState
+from dr.engine.core.view import RunView
+
+TEMPLATES = (
+    N_("{kind} '{step}' waits for people"),
+    N_("step '{step}' is in doubt"),
+    N_("paused by an operator"),
+    N_("its condition does not hold: {facts}"),
+    N_("drills leave this step out"),
+    N_("step '{step}' failed: {reason}"),
+    N_("step '{step}': {reason}"),
+    N_("rejected by {who}: {reason}"),
+    N_("nobody decided in time; a time-out never approves"),
+    N_("nobody decided while the forecast was fresh enough to be approved"),
+    N_("no rung is left that could be tried"),
+    N_("rung '{rung}' lies outside the approval"),
+    N_("the run was aborted"),
+    N_("the run is ending"),
+    N_("what was in doubt is settled"),
+    N_("it was tried and failed: {reason}"),
+    N_("not known whether it may be tried: {reason}"),
+    N_("unknown until the hosts are asked"),
+    N_("unknown until {steps}"),
+    N_("{failed} of {all} hosts failed: {hosts}"),
+    N_("older than {age}, needed by {step}"),
+)
+"""The reasons that the engine writes, with places for their values."""
+
+_QUESTION_WORDS: Mapping[str, str] = {
+    "gate": N_("approval"),
+    "task": N_("task"),
+    "doubt": N_("doubt"),
+    "failure": N_("failure"),
+    "fallback": N_("next rung"),
+}
+
+
+def run_reason(view: RunView, outline: Outline) -> str:
+    """Return why the run is in its state: the steps in question by their titles, else the words.
+
+    What the state itself says, such as that people are waited for, is not said again.
+    """
+    steps: list[str] = []
+    if view.state is RunState.IN_DOUBT:
+        steps = [step.id for step, _unit in view.in_doubt()]
+    elif view.state is RunState.WAITING:
+        steps = [asked.question.step for asked in view.open_questions()]
+    if steps:
+        return ", ".join(dict.fromkeys(outline.title(step) for step in steps))
+    return "" if view.state is RunState.PAUSED else say_reason(view.because)
+
+
+def say_reason(because: object) -> str:
+    """Return a reason of the journal, a text or one with its languages, in the one in use."""
+    sentence = say(because) if isinstance(because, Mapping) else str(because or "")
+    if language() == ENGLISH or not sentence:
+        return sentence
+    for saying in _templates(language()):
+        values = saying.values(sentence)
+        if values is not None:
+            return saying.translation.format(**{k: _value(k, v) for k, v in values.items()})
+    return say_error(sentence)
+
+
+def _value(name: str, value: str) -> str:
+    if name in {"reason", "facts"}:
+        return say_reason(value)
+    return _(_QUESTION_WORDS[value]) if name == "kind" and value in _QUESTION_WORDS else value
+
+
+@cache
+def _templates(lang: str) -> tuple[Saying, ...]:  # noqa: ARG001 (the key of the cache)
+    """Return the templates as sayings, the most telling first."""
+    found = [Saying.of(text, _(text)) for text in TEMPLATES]
+    return tuple(sorted(found, key=lambda one: (-one.weight, len(one.names))))
