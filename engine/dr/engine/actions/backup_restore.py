@@ -159,8 +159,11 @@ class Restore(Driver[RestoreInput]):
             return Probe(Presence.UNKNOWN, f"{seen.host} does not answer: {seen.because}")
         if seen.role == "primary":
             chosen = self._choose(attempt, world)
-            wanted = None if isinstance(chosen, str) else chosen.repository.system_id
-            if wanted and seen.system_id != wanted:
+            if isinstance(chosen, str):
+                return Probe(
+                    Presence.UNKNOWN, f"nobody knows what {seen.host} should run: {chosen}"
+                )
+            if seen.system_id != chosen.repository.system_id:
                 return Probe(Presence.PARTIAL, f"another cluster runs on {seen.host}")
             return Probe(
                 Presence.DONE,

@@ -324,10 +324,14 @@ def _ahead(other: Member, target: Member) -> bool:
 
 
 def accepted_loss(world: World) -> float | None:
-    """Return the loss in seconds that the run's newest gate accepted; None: it named none."""
+    """Return the loss in seconds that the newest choosing gate accepted; None: it named none.
+
+    A gate that chooses nothing, such as an attestation, says nothing about loss.
+    """
     for event in reversed(world.history()):
         outputs = event.data.get("outputs") or {}
-        if event.kind is Kind.STEP_FINISHED and "choice" in outputs and "max_loss_s" in outputs:
+        chose = event.kind is Kind.STEP_FINISHED and outputs.get("choice") is not None
+        if chose and "max_loss_s" in outputs:
             accepted = outputs["max_loss_s"]
             return None if accepted is None else float(accepted)
     return None
