@@ -52,7 +52,7 @@ def _phases(plan: Data) -> str:
     parts = [f"{known(PHASE_WORDS, name)} {len(list(same))}" for name, same in groupby(of_steps)]
     count = len(of_steps)
     total = ngettext("{n} step", "{n} steps", count).format(n=count)
-    return f"{total}: {', '.join(parts)}"
+    return _("{steps}: {phases}").format(steps=total, phases=", ".join(parts))
 
 
 def _rungs(step: Data, width: int) -> list[Line]:

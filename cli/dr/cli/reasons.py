@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from dr.cli.outline import Outline
 from dr.cli.sayings import Saying, say_error
 from dr.cli.text import ENGLISH, N_, _, language
 from dr.cli.words import say
@@ -51,19 +50,17 @@ _QUESTION_WORDS: Mapping[str, str] = {
 }
 
 
-def run_reason(view: RunView, outline: Outline) -> str:
-    """Return why the run is in its state: the steps in question by their titles, else the words.
+def run_reason(view: RunView) -> str:
+    """Return why the run is in its state; nothing where a page shows that itself.
 
-    What the state itself says, such as that people are waited for, is not said again.
+    Open questions and doubts have lines of their own, and a pause is in the state's word.
     """
-    steps: list[str] = []
-    if view.state is RunState.IN_DOUBT:
-        steps = [step.id for step, _unit in view.in_doubt()]
-    elif view.state is RunState.WAITING:
-        steps = [asked.question.step for asked in view.open_questions()]
-    if steps:
-        return ", ".join(dict.fromkeys(outline.title(step) for step in steps))
-    return "" if view.state is RunState.PAUSED else say_reason(view.because)
+    shown = {
+        RunState.IN_DOUBT: bool(view.in_doubt()),
+        RunState.WAITING: bool(view.open_questions()),
+        RunState.PAUSED: True,
+    }
+    return "" if shown.get(view.state) else say_reason(view.because)
 
 
 def say_reason(because: object) -> str:

@@ -87,7 +87,7 @@ def _head(frame: Frame) -> list[Line]:
     second = [Span(state, state_style), Span("  " + _("elapsed {time}").format(time=took))]
     second += _clocks(frame)
     lines: list[Line] = [tuple(first), tuple(second)]
-    because = run_reason(view, outline)
+    because = run_reason(view)
     if because:
         lines += [line((part, "dim")) for part in wrap(because, frame.width, first="  ", rest="  ")]
     if frame.engine_is_gone:
@@ -207,22 +207,23 @@ def _step(frame: Frame, step: OutlineStep, name_cells: int) -> Line:
     shown = StepState.SKIPPED if not_tried else state
     word = f"{mark(shown, plain=frame.ascii_marks)} {step_word(state, not_tried=not_tried)}"
     took = span(seen.started, seen.ended or frame.now) if seen and seen.started else ""
-    remark = _remark(frame, step, seen)
     fixed = 1 + _STATE_CELLS + 1 + name_cells + 2 + _TIME_CELLS
+    room = max(10, frame.width - fixed - 1)
+    remark = _remark(frame, step, seen, room)
     return line(
         " ",
         (column(word, _STATE_CELLS), style),
         " ",
         (column(_label(step), name_cells), "strong" if style != "dim" else "dim"),
         "  ",
-        (column(remark, max(10, frame.width - fixed - 1)), "" if seen else "dim"),
+        (column(remark, room), "" if seen else "dim"),
         " ",
         took,
     )
 
 
-def _remark(frame: Frame, step: OutlineStep, seen: StepView | None) -> str:
-    """The title, and the one thing more that matters in this state."""
+def _remark(frame: Frame, step: OutlineStep, seen: StepView | None, room: int) -> str:
+    """The title, and the one thing more that matters in this state; a short one stays whole."""
     title = frame.outline.title(step.id) if step.title else ""
     extra = ""
     if seen is not None:
@@ -235,6 +236,8 @@ def _remark(frame: Frame, step: OutlineStep, seen: StepView | None) -> str:
         elif seen.fan_out:
             over = sum(unit.state in ENDED for unit in seen.units.values())
             extra = _("{done} of {all} hosts").format(done=over, all=len(seen.units))
+    if title and extra and cells(extra) <= room // 2:
+        return f"{cut(title, room - cells(extra) - 2)}: {extra}"
     return f"{title}: {extra}" if title and extra else title or extra
 
 
@@ -311,7 +314,8 @@ def _question(frame: Frame, asked: QuestionView) -> list[Line]:
         proposed = next((o for o in question.options if o.proposed), None)
         if proposed:
             lost = loss(proposed.loss_s, is_known=proposed.loss_known)
-            words = _("proposed: {rung}, data loss {loss}").format(rung=proposed.name, loss=lost)
+            rung = say(proposed.title) or proposed.name
+            words = _("proposed: {rung}, data loss {loss}").format(rung=rung, loss=lost)
             lines.append(line("  ", (words, "strong")))
     return lines
 

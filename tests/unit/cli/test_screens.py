@@ -241,7 +241,7 @@ def test_a_step_of_a_rung_that_was_never_tried_is_not_pending_once_the_run_is_ov
         assert word in row
 
 
-def test_what_the_run_waits_for_is_the_title_of_the_step_and_not_the_engine_s_words() -> None:
+def test_what_the_run_waits_for_is_said_by_its_question_and_not_in_the_engine_s_words() -> None:
     rows = [*ASKS, (21, Kind.RUN_STATE, None, None, {"state": "waiting", "because": _WAITS})]
     use("zh_Hans")
     text = _text(draw(_frame(rows)))
@@ -259,3 +259,9 @@ def test_a_summary_of_a_plan_names_approvers_rungs_and_what_is_for_good_on_one_s
     assert "can not be undone: Promote the standby [promote]" in text
     assert "unknown" not in text
     assert len(text.splitlines()) < len(draw_plan(PLAN, kind="lab"))
+
+
+def test_what_a_step_waits_for_is_not_cut_off_by_a_long_title() -> None:
+    outline = [{**step, "title": {"en": "A title " * 20, "zh": ""}} for step in OUTLINE]
+    text = _text(draw(_frame(created_differently(ASKS, outline=outline), width=80)))
+    assert ": for an approval" in text
