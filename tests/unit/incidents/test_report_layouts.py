@@ -168,3 +168,8 @@ def test_a_time_zone_nobody_knows_is_refused_with_a_hint() -> None:
 def test_the_files_are_named_by_language_and_form() -> None:
     assert file_name(Format.HTML, "zh") == "report.zh.html"
     assert file_name(Format.JSON, "zh") == "report.json"
+
+
+def test_a_chinese_pair_has_a_chinese_colon_and_an_english_one_does_not() -> None:
+    assert Voice("zh").pair("依据", "甲") == "依据：甲"
+    assert Voice("en").pair("Basis", "a") == "Basis: a"

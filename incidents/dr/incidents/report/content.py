@@ -165,10 +165,10 @@ class Content:
     def _loss(self) -> Section:
         say, loss = self.say, self.data.loss
         facts = (
-            f"{say('data_lost')}: {say.length(loss.seconds)}",
-            f"{say('records_lost')}: {say.count(loss.records)}",
-            f"{say('recovery_point')}: {say.moment(loss.recovered_to)}",
-            f"{say('how_known')}: {say.text(loss.basis) or say('unknown')}",
+            say.pair(say("data_lost"), say.length(loss.seconds)),
+            say.pair(say("records_lost"), say.count(loss.records)),
+            say.pair(say("recovery_point"), say.moment(loss.recovered_to)),
+            say.pair(say("how_known"), say.text(loss.basis) or say("unknown")),
         )
         notes = tuple(Cell(fact) for fact in facts)
         if not loss.branches:
@@ -223,7 +223,7 @@ class Content:
                 Cell(visible(proof.host) or say("unknown")),
                 Cell(say(proof.kind), "good" if proof.kind == "proof" else "doubt"),
                 Cell(
-                    visible(proof.means) or say("unknown"),
+                    say.named("means", proof.means) or say("unknown"),
                     "",
                     tuple(
                         note
@@ -246,7 +246,7 @@ class Content:
         say = self.say
         rows = tuple(self._rung(rung) for rung in ladder.rungs)
         headers = (say("rung"), say("forecast"), say("forecast_loss"), say("outcome"))
-        title = f"{say('ladder')}: {self.step(ladder.step)}"
+        title = say.pair(say("ladder"), self.step(ladder.step))
         return Section(f"ladder-{ladder.step}", title, (), headers, rows)
 
     def _rung(self, rung: RungFacts) -> tuple[Cell, ...]:
@@ -312,7 +312,7 @@ class Content:
             # the words before the facts are the engine's, and said above in the report's own
             yield visible(step.because.removeprefix(_CONDITION))
         if step.attempts > 1:
-            yield f"{say('attempts')}: {step.attempts}"
+            yield say.pair(say("attempts"), str(step.attempts))
         for host in step.hosts:
             state = "" if host.state == step.state else say.named("state", host.state)
             took = "" if isinstance(host.duration_s, Unknown) else say.length(host.duration_s)
@@ -379,7 +379,7 @@ class Content:
         about = tuple(
             note
             for note in (
-                f"{say.named('kind', question.kind)}: {self.step(question.step, question.host)}",
+                say.pair(say.named("kind", question.kind), self.step(question.step, question.host)),
                 say("asked_of", group=group, quorum=question.quorum) if group else "",
                 say("escalated", groups=say.joined(map(visible, question.escalated)))
                 if question.escalated
@@ -389,7 +389,8 @@ class Content:
             if note
         )
         answers = [
-            f"{say.person(a.by)}: {say.answer(a)}" + (f" — {visible(a.reason)}" if a.reason else "")
+            say.pair(say.person(a.by), say.answer(a))
+            + (f" — {visible(a.reason)}" if a.reason else "")
             for a in question.answers
         ]
         answers += [canonical_bytes(a.evidence).decode() for a in question.answers if a.evidence]

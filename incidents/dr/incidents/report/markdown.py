@@ -30,10 +30,10 @@ def _head(data: ReportData, voice: Voice) -> str:
     run = data.run
     facts = (
         voice.text(run.bureau),
-        f"{voice('environment')}: {visible(run.environment)}",
-        f"{voice('run')}: {visible(run.id)}",
-        f"{voice('requester')}: {voice.person(run.requester)}",
-        f"{voice('state')}: {voice.named('state', run.state)}",
+        voice.pair(voice("environment"), visible(run.environment)),
+        voice.pair(voice("run"), visible(run.id)),
+        voice.pair(voice("requester"), voice.person(run.requester)),
+        voice.pair(voice("state"), voice.named("state", run.state)),
         visible(run.because),
     )
     return "  \n".join(_plain(fact) for fact in facts if fact)

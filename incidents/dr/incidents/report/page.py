@@ -84,7 +84,7 @@ def _tiles(content: Content) -> str:
     data, say = content.data, content.say
     loss = data.loss
     records = (
-        f"{say('records_lost')}: {say('unknown')}"
+        say.pair(say("records_lost"), say("unknown"))
         if isinstance(loss.records, Unknown)
         else say("records", count=say.count(loss.records))
     )

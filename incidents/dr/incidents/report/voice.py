@@ -82,6 +82,10 @@ class Voice:
         comma = mark or ("、" if self.is_chinese else ", ")
         return comma.join(part for part in parts if part)
 
+    def pair(self, name: str, value: str) -> str:
+        """Return a name and its value, with the language's colon between them."""
+        return f"{name}：{value}" if self.is_chinese else f"{name}: {value}"
+
     @property
     def is_chinese(self) -> bool:
         """Whether this is Chinese."""

@@ -127,6 +127,9 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "legend_wait": ("waits for people", "等待人员"),
     "legend_doubt": ("in doubt", "存疑"),
     "legend_fail": ("failed", "失败"),
+    "means_stopped": ("stopped, and kept from starting", "已停止并禁止启动"),
+    "means_powered_off": ("powered off", "已断电"),
+    "means_attested": ("attested by people", "人工确认"),
     # steps
     "steps": ("Steps", "步骤"),
     "step": ("Step", "步骤"),
