@@ -159,7 +159,13 @@ FANS_OUT: list[Row] = [
 SUCCEEDS: list[Row] = [
     *FANS_OUT,
     (299, Kind.FINISHED, "branches", "branch-03", {"state": "succeeded"}),
-    (299, Kind.STEP_FINISHED, "branches", None, {"state": "failed", "because": "1 host failed"}),
+    (
+        299,
+        Kind.STEP_FINISHED,
+        "branches",
+        None,
+        {"state": "failed", "because": "1 of 3 hosts failed: branch-02"},
+    ),
     (300, Kind.RUN_CLOSED, None, None, {}),
     (300, Kind.RUN_ENDED, None, None, {"state": "succeeded"}),
 ]

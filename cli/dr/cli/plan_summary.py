@@ -50,9 +50,8 @@ def _phases(plan: Data) -> str:
         phase = str(step.get("phase") or phase)
         of_steps.append(phase)
     parts = [f"{known(PHASE_WORDS, name)} {len(list(same))}" for name, same in groupby(of_steps)]
-    count = len(of_steps)
-    total = ngettext("{n} step", "{n} steps", count).format(n=count)
-    return _("{steps}: {phases}").format(steps=total, phases=", ".join(parts))
+    words = ngettext("{n} step: {phases}", "{n} steps: {phases}", len(of_steps))
+    return words.format(n=len(of_steps), phases=", ".join(parts))
 
 
 def _rungs(step: Data, width: int) -> list[Line]:
