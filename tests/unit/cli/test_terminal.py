@@ -108,7 +108,7 @@ def test_control_c_leaves_the_view_and_says_that_the_run_goes_on(
 ) -> None:
     journalled(ASKS)
     with terminal(workspace, "attach") as program:
-        program.wait_for("proposed: promote-standby, data loss 2.5s")
+        program.wait_for("proposed: Promote the standby, data loss 2.5s")
         os.kill(program.pid, signal.SIGINT)
         assert program.end() == 130
         assert f"the run goes on: dr attach {RUN}" in program.text
