@@ -541,7 +541,8 @@ def test_a_step_is_not_tried_again_after_its_deadline() -> None:
         outside, raises=[refused] * 9, before=lambda: world.clock.forward(timedelta(minutes=3))
     )
     world = made(
-        "  - {id: a, uses: do.it, on_failure: fail, deadline: 5m, retry: {attempts: 9, delay: 1ms}}\n",
+        "  - id: a\n    uses: do.it\n    on_failure: fail\n    deadline: 5m\n"
+        "    retry: {attempts: 9, delay: 1ms}\n",
         action,
     )
     assert world.run() is RunState.FAILED

@@ -321,7 +321,7 @@ def _step_finished(view: RunView, event: Event) -> None:
 
 def _reopened(view: RunView, event: Event) -> None:
     step = view.step(event.step or "")
-    step.state, step.ended = StepState.PENDING, None
+    step.state, step.started, step.ended = StepState.PENDING, None, None
     step.because = str(event.data.get("because", ""))
     for unit in list(step.units.values()):
         done = unit.state in {StepState.SUCCEEDED, StepState.ALREADY_DONE}
