@@ -9,10 +9,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-import psycopg
-from psycopg import errors
 from pydantic import Field, model_validator
 
 from dr.engine.actions.driver import Driver, specify
@@ -27,6 +25,11 @@ from dr.engine.core.errors import (
 from dr.engine.core.model import Effect
 from dr.engine.core.ports import Attempt, Outcome, World
 from dr.engine.core.values import Secret
+
+if TYPE_CHECKING:
+    import psycopg
+
+# psycopg is imported where a server is spoken to: every engine loads this module, few ask.
 
 _MAX_ROWS = 1000
 _SLACK_S = 2.0
@@ -227,6 +230,8 @@ def _converse(
     target: _Target,
     limit_s: float,
 ) -> None:
+    import psycopg
+
     milliseconds = max(1, int(limit_s * 1000))
     try:
         connection = psycopg.connect(
@@ -261,6 +266,9 @@ def _late(target: _Target, limit_s: float, *, sent: bool) -> ActionError:
 
 
 def _explained(error: Exception, target: _Target, limit_s: float, *, sent: bool) -> ActionError:
+    import psycopg
+    from psycopg import errors
+
     words = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     match error:
         case ActionError():
