@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
@@ -22,7 +22,7 @@ from dr.cli.text import _
 from dr.cli.words import run_word, stamp
 from dr.engine.core.canonical import plain
 from dr.engine.core.errors import DrError, ExitCode
-from dr.engine.core.events import Event
+from dr.engine.core.events import Event, Kind
 from dr.engine.core.questions import QuestionKind
 from dr.engine.core.states import RunState, StepState
 from dr.engine.core.view import RunView
@@ -206,6 +206,7 @@ class EngineWatch:
     def __init__(self, desk: Any, run: str, patience_s: float) -> None:
         self._desk, self._run, self._patience_s = desk, run, patience_s
         self._begun = self._looked = time.monotonic()
+        self._since = datetime.now(UTC) - timedelta(seconds=PROGRESS_S)
         self._seen = False
 
     def check(self, news: Sequence[Event]) -> None:
@@ -214,6 +215,8 @@ class EngineWatch:
         Raises:
             DrError: no engine has the run any more.
         """
+        # an engine that took the run since has been there, however soon it was gone again
+        self._seen |= any(e.kind is Kind.RUN_LEASE and e.at >= self._since for e in news)
         now = time.monotonic()
         if news or now - self._looked < PROGRESS_S:
             return
