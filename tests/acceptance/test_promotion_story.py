@@ -62,6 +62,10 @@ def test_branches_register_what_no_standby_receives_and_then_the_storage_dies(
     until(lambda: len(scene.acknowledged()) >= before + 6, 30, "business without standbys")
     break_(scene.lab, "storage-killed", "db-a")
     until(lambda: not answers(scene, "db-a"), 30, "the database to die")
+    # else the kernel would still hand over what the dead server had put into its connections
+    streams = "SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming'"
+    until(lambda: scene.ask("db-b", streams) == "0", 30, "the stream to db-b to end")
+    until(lambda: scene.ask("dr-a", streams) == "0", 30, "the stream to dr-a to end")
     heal(scene.lab, "link-down", "db-b", "dr-a")
     acknowledged = scene.acknowledged()
     lost = set(acknowledged) - scene.slips("db-b")
