@@ -31,7 +31,8 @@ def on_terminal(scene: Scene, *words: str) -> Iterator[tuple[subprocess.Popen[by
     termios.tcsetwinsize(theirs, (40, 120))
     environment = {**scene.environment(), "TERM": "xterm-256color"}
     process = subprocess.Popen(
-        ["setsid", "--ctty", "--wait", str(DR), *words],
+        # whoever started the tests may have ignored hang-ups, and that is inherited
+        ["env", "--default-signal=HUP", "setsid", "--ctty", "--wait", str(DR), *words],
         env=environment,
         cwd="/",
         stdin=theirs,
