@@ -15,7 +15,7 @@ define run_tests
 $(PYTEST) $(1) || [ $$? -eq 5 ]
 endef
 
-.PHONY: help setup demo check static test bench soak clean
+.PHONY: help setup demo check static test bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -40,9 +40,6 @@ test: check ## check, then every other test
 
 bench: setup ## measure side by side against peers
 	@bench/run
-
-soak: setup ## kill real processes for as long as it is told to (SOAK_MINUTES)
-	@scripts/soak
 
 clean: ## remove what the tools left; .venv and labs stay
 	rm -rf build dist htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

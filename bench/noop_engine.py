@@ -1,6 +1,6 @@
 """The real engine on steps that do nothing: a worker for ``engine_cost``.
 
-Everything is what ``dr run`` uses (executor, recorder, journal on disk, expressions, vault),
+Everything is what ``dr run`` uses (executor, recorder, journal on disk, expressions, secrets),
 except the action, which returns at once.
 """
 
@@ -48,7 +48,7 @@ from dr.engine.runtime.executor import Executor
 from dr.engine.runtime.recorder import Recorder
 from dr.engine.service.logs import FileLogs
 from dr.engine.service.surroundings import SystemClock
-from dr.engine.service.vault import Vault
+from dr.inventory.secrets import SecretsInUse
 
 
 class Noop:
@@ -166,15 +166,15 @@ def executor_of(
     inventory: Mapping[str, Any] | None = None,
 ) -> Executor:
     """Return an engine on a new run of ``book``, with the lease taken."""
-    vault = Vault(folder)
+    secrets = SecretsInUse(folder)
     nothing = Nothing()
     ports = Ports(
         journal=journal,
         actions=actions,
         expressions=Grammar(),
         clock=SystemClock(),
-        secrets=vault,
-        logs=FileLogs(folder / "logs", vault),
+        secrets=secrets,
+        logs=FileLogs(folder / "logs", secrets),
         observatory=nothing,
         authority=nothing,
         estimates=nothing,
@@ -195,7 +195,7 @@ def executor_of(
     journal.create(record, [Draft(Kind.RUN_CREATED, data={"runbook": book.name})])
     lease = journal.acquire(record.id, "bench")
     view = fold(record.id, journal.events(record.id))
-    return Executor(RunContext(ports, record, book, Recorder(journal, lease, view, vault)))
+    return Executor(RunContext(ports, record, book, Recorder(journal, lease, view, secrets)))
 
 
 def _memory_kb() -> int:

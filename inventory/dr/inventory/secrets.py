@@ -190,8 +190,7 @@ class SecretsInUse:
     def redact(self, text: str) -> str:
         """Return ``text`` with every secret resolved so far, and its usual encodings, masked."""
         with self._lock:
-            known = self._redactor.fresh()
-        return known.redact(text)
+            return self._redactor.redact(text)
 
     def stream(self) -> Redactor:
         """Return a redactor for a stream; it knows what was resolved until now."""

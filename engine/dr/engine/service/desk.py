@@ -40,9 +40,9 @@ from dr.engine.service.starting import (
     spawn_engine,
 )
 from dr.engine.service.surroundings import SystemClock, logs_folder, with_paths
-from dr.engine.service.vault import Vault
 from dr.inventory.checks import check
 from dr.inventory.reading import read_inventory
+from dr.inventory.secrets import SecretsInUse
 from dr.inventory.snapshot import snapshot
 from dr.inventory.workspace import (
     VARIABLE,
@@ -266,7 +266,7 @@ class Desk:
 
     def output(self, run: str, step: str, host: str | None = None, tail: int = 50) -> str:
         """Return the last lines that a step put out."""
-        logs = FileLogs(logs_folder(self.workspace), Vault(self.workspace.directory))
+        logs = FileLogs(logs_folder(self.workspace), SecretsInUse(self.workspace.directory))
         return logs.tail(self.journal.run(run).id, step, host, tail)
 
     def progress(self, run: str) -> Progress:

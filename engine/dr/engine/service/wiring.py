@@ -20,7 +20,7 @@ from dr.engine.service.logs import FileLogs, NoLogs
 from dr.engine.service.measured import MeasuredDurations
 from dr.engine.service.standing import StandingAuthority
 from dr.engine.service.surroundings import SystemClock, logs_folder
-from dr.engine.service.vault import Vault
+from dr.inventory.secrets import SecretsInUse
 from dr.inventory.snapshot import snapshot
 from dr.inventory.workspace import Workspace
 
@@ -75,7 +75,7 @@ def wire(
         inventory: the snapshot that the run keeps, with ``paths`` filled in.
         reach: what the connections are able to do, whatever an action asks of them.
     """
-    vault = Vault(workspace.directory)
+    secrets = SecretsInUse(workspace.directory)
     connections: Connections = Unreachable()
     if reach is not Reach.NOTHING:
         read_only = reach is Reach.LOOK
@@ -87,8 +87,8 @@ def wire(
             actions=actions,
             expressions=Grammar(),
             clock=SystemClock(),
-            secrets=vault,
-            logs=FileLogs(logs_folder(workspace), vault) if reach is Reach.ACT else NoLogs(),
+            secrets=secrets,
+            logs=FileLogs(logs_folder(workspace), secrets) if reach is Reach.ACT else NoLogs(),
             observatory=Roles(connections, inventory, SystemClock()),
             authority=StandingAuthority(lambda: snapshot(workspace, environment)),
             estimates=MeasuredDurations(journal, environment),
