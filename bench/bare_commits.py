@@ -61,14 +61,18 @@ def _like(source: sqlite3.Connection, path: Path) -> sqlite3.Connection:
 
 
 def _commits(source: sqlite3.Connection, *, index: bool) -> Iterator[list[Statement]]:
-    """Yield the statements of each transaction: events of one moment were written in one."""
+    """Yield the statements of each transaction that the promises demand.
+
+    Events about one step at one moment were written together.  What dr wrote together for
+    different steps is a commit each here: the floor does not profit from dr's own savings.
+    """
     claims = {
         (row[1], row[2], row[3]): row for row in source.execute("SELECT * FROM attempt").fetchall()
     }
     rows = source.execute(
         "SELECT run, seq, at, kind, step, host, attempt, epoch, data, hash FROM event ORDER BY seq"
     ).fetchall()
-    for _at, together in itertools.groupby(rows, key=lambda row: row[2]):
+    for _unit, together in itertools.groupby(rows, key=lambda row: (row[2], row[4], row[5])):
         statements: list[Statement] = []
         for row in together:
             statements.append((_EVENT, row))

@@ -88,7 +88,7 @@ def _ms(seconds: float, steps: int) -> float:
 
 
 _NOTES = {
-    "floor": "the same rows in the same number of fsynced commits, and nothing else",
+    "floor": "the same rows, a fsynced commit for every demanded write, and nothing else",
     "dr": "a step that acts: intent, result and end are three commits",
     "floor, looking": "the same for steps that only look",
     "dr, looking": "a step that only looks: intent and end are two commits",

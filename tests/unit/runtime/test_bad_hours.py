@@ -414,7 +414,7 @@ def test_an_answer_to_a_doubt_that_was_settled_meanwhile_changes_nothing() -> No
     engine = world.engine()
     engine._recover()
     while not world.view().open_questions():
-        engine._turn()
+        engine.crew.take_turn(engine._listen())
     question = world.view().open_questions()[0].question
     data = {"state": "succeeded", "outputs": {}, "facts": {}}
     engine.context.recorder.write(Draft(Kind.FINISHED, "a", None, 1, data))

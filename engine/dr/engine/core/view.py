@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,17 @@ from dr.engine.core.values import parse_utc
 _E, _S = StepEvent, StepState
 
 _RESTLESS = frozenset({_S.RUNNING, _S.WAITING, _S.IN_DOUBT, _S.UNDOING})
+
+
+def moved(state: StepState, event: StepEvent) -> StepState:
+    """Return the state after ``event``; what happens to a pending unit releases it first.
+
+    Raises:
+        IllegalTransitionError: the table has no such move.
+    """
+    if state is _S.PENDING and event is not _E.RELEASED and event is not _E.CANCELLED:
+        state = advance(state, _E.RELEASED)
+    return advance(state, event)
 
 
 @dataclass(slots=True)
@@ -49,9 +60,7 @@ class UnitView:
 
     def move(self, event: StepEvent) -> None:
         """Change state by the table."""
-        if event is not _E.RELEASED and self.state is _S.PENDING and event is not _E.CANCELLED:
-            self.state = advance(self.state, _E.RELEASED)
-        self.state = advance(self.state, event)
+        self.state = moved(self.state, event)
 
 
 @dataclass(slots=True)
@@ -200,7 +209,7 @@ class RunView:
         unit = step.units.get(draft.host) if step else None
         event = _movement(draft, unit)
         if event is not None:
-            replace(unit or UnitView(draft.host)).move(event)
+            moved(unit.state if unit else _S.PENDING, event)
 
     def apply_all(self, events: Iterable[Event]) -> RunView:
         """Fold events in and return self."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
@@ -28,11 +29,26 @@ Work = Callable[[], None]
 
 
 class Crew:
-    """A bounded pool of threads; at most one of them is busy with the same thing."""
+    """A bounded pool of threads; at most one of them is busy with the same thing.
 
-    def __init__(self, context: RunContext, workers: int) -> None:
+    A worker whose work is over takes the turn that follows from it, where nobody else is at it,
+    and carries on with the first thing that the turn gives it to do: two hand-overs between
+    threads cost more than all that the engine thinks about a step.
+
+    Args:
+        turn: decide what follows from what happened to the given steps; it calls ``do`` for
+            what is to be done.  One thread at a time is in it.
+    """
+
+    def __init__(
+        self, context: RunContext, workers: int, turn: Callable[[Sequence[str]], None]
+    ) -> None:
         self._context = context
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="attempt")
+        self._turn = turn
+        self._at_turn = threading.Lock()
+        self._keeps: tuple[Key, Work] | None = None
+        self._is_follow_up = False
         self._busy: dict[Key, float] = {}
         self._later: list[tuple[datetime, int, Work]] = []
         self._count = itertools.count()
@@ -65,11 +81,50 @@ class Crew:
         if key in self._busy:
             return
         self._busy[key] = time.monotonic()
-        self._pool.submit(self._carry, key, work)
+        if self._is_follow_up and self._keeps is None:
+            self._keeps = (key, work)
+        else:
+            self._pool.submit(self._carry_on, key, work)
         if timeout:
             self._watch(key, timeout)
 
+    def take_turn(self, touched: Sequence[str]) -> None:
+        """Take a turn in the main loop; nobody else takes one meanwhile."""
+        with self._at_turn:
+            self._turn(touched)
+
+    def _carry_on(self, key: Key, work: Work) -> None:
+        """Carry ``work`` out, and then what follows from it."""
+        following: tuple[Key, Work] | None = (key, work)
+        while following is not None:
+            self._carry(*following)
+            following = self._follow_up(following[0])
+
+    def _follow_up(self, key: Key) -> tuple[Key, Work] | None:
+        """Take the turn after the end of ``key``; return what this thread is to do next."""
+        if self.cut is not None or not self._at_turn.acquire(blocking=False):
+            self._context.recorder.touched.put(key[0])
+            return None
+        self._is_follow_up = True
+        try:
+            self._turn([key[0]])
+        except StoppedError:
+            return None
+        except BaseException as error:
+            self._cut_by(error)
+            raise
+        finally:
+            kept, self._keeps, self._is_follow_up = self._keeps, None, False
+            self._at_turn.release()
+        return kept
+
+    def _cut_by(self, error: BaseException) -> None:
+        # said before the recorder is stopped, so that the main loop knows why
+        self.cut = error
+        self._context.recorder.stop(DrError(f"cut: {error!r}"))
+
     def _carry(self, key: Key, work: Work) -> None:
+        self._context.recorder.works_on(key[0])
         try:
             work()
         except StoppedError:
@@ -82,14 +137,12 @@ class Crew:
             log.exception("step %s broke down", key[0])
             self._broke_down(key[0], DrError(f"{type(error).__name__}: {error}"))
         except BaseException as error:
-            # the power went: nothing more may be written by this process; said before it is
-            # stopped, so that the main loop knows why
-            self.cut = error
-            self._context.recorder.stop(DrError(f"cut: {error!r}"))
+            # the power went: nothing more may be written by this process
+            self._cut_by(error)
             raise
         finally:
+            self._context.recorder.works_on(None)
             self._busy.pop(key, None)
-            self._context.recorder.touched.put(key[0])
 
     def _broke_down(self, step_id: str, error: DrError) -> None:
         data = {"state": "failed", "because": error.message}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from queue import Empty
 
@@ -62,7 +63,7 @@ class Executor:
         context = self.context
         self.planner = Planner(context.runbook, context.view)
         self.course = Course(context)
-        self.crew = Crew(context, self.workers)
+        self.crew = Crew(context, self.workers, self._turn)
         conductor = Conductor(context)
         self.settler = Settler(context, conductor)
         forecaster = Forecaster(context)
@@ -89,7 +90,7 @@ class Executor:
         try:
             self._recover()
             while not self.context.view.state.ended:
-                self._turn()
+                self.crew.take_turn(self._listen())
             return self.context.view.state
         except BaseException as error:
             self.context.stopping.set()
@@ -100,9 +101,11 @@ class Executor:
         finally:
             self.crew.dismiss()
 
-    def _turn(self) -> None:
-        self._listen()
+    def _turn(self, touched: Sequence[str]) -> None:
+        """Decide what follows; in the main loop, or in a worker whose work is over."""
         self._refuse_to_go_on_without_journal()
+        for step_id in touched:
+            self.planner.touch(step_id)
         self.hearing.obey()
         for step_id in self.course.release():
             self.planner.touch(step_id)
@@ -125,15 +128,16 @@ class Executor:
         asked = [q.question for q in view.open_questions() if q.question.kind is QuestionKind.DOUBT]
         return self.crew.busy_with <= {(question.step, question.host) for question in asked}
 
-    def _listen(self) -> None:
-        """Wait for something to happen, at most until the next poll."""
+    def _listen(self) -> list[str]:
+        """Wait for something to happen, at most until the next poll; return the steps of it."""
         wait = max(0.0, self._polled + self.poll_s - time.monotonic())
         touched = self.context.recorder.touched
+        heard: dict[str, None] = {}
         try:
             step = touched.get(timeout=wait) if wait else touched.get_nowait()
             while True:
                 if step is not None:
-                    self.planner.touch(step)
+                    heard[step] = None
                 step = touched.get_nowait()
         except Empty:
             pass
@@ -144,6 +148,7 @@ class Executor:
         if now >= self._renewed + RENEW_S:
             self._renewed = now
             self.context.recorder.renew()
+        return list(heard)
 
     def _refuse_to_go_on_without_journal(self) -> None:
         if self.crew.cut is not None:

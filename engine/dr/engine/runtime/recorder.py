@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
 
@@ -18,9 +20,27 @@ _QUIET = frozenset({Kind.INTENT, Kind.HANDLE, Kind.RESULT, Kind.UNDO_INTENT, Kin
 """What an attempt under way writes; nothing can be decided before it ends, so the main loop sleeps
 on: waking it costs more than the write does."""
 
+_ENDS = frozenset({Kind.FINISHED, Kind.LOST})
+"""What an attempt writes last; the worker who wrote it says so when the work is over."""
+
 
 class StoppedError(DrError):
     """The engine writes no more: its lease or its journal is gone."""
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """What one thread wants written, and what became of it."""
+
+    drafts: list[Draft]
+    events: list[Event] = field(default_factory=list)
+    error: Exception | None = None
+    settled: bool = False
+
+    @property
+    def units(self) -> set[tuple[str | None, str | None]]:
+        """What it is about; what is possible for a unit depends on what was written before."""
+        return {(draft.step, draft.host) for draft in self.drafts}
 
 
 class Recorder:
@@ -40,6 +60,12 @@ class Recorder:
         self.touched: SimpleQueue[str | None] = SimpleQueue()
         self.broken: DrError | None = None
         self._hidden: frozenset[str] = frozenset()
+        self._worker = threading.local()
+        self._waiting: deque[_Wanted] = deque()
+
+    def works_on(self, step: str | None) -> None:
+        """Say that this thread works on ``step`` and tells its end itself; None: it does not."""
+        self._worker.step = step
 
     @property
     def epoch(self) -> int:
@@ -54,30 +80,75 @@ class Recorder:
     def write(self, *drafts: Draft) -> list[Event]:
         """Append events in one transaction and fold them in.
 
+        What other threads want to write at the same moment goes into the same transaction:
+        whoever has the lock writes for all that wait.  Nobody returns before theirs is safe.
+
         Raises:
             StoppedError: this engine may write no more.
             IllegalTransitionError: a draft can not be true any more; nothing was written.
         """
-        masked = [self._masked(draft) for draft in drafts]
+        wanted = _Wanted([self._masked(draft) for draft in drafts])
+        self._waiting.append(wanted)
         with self.lock:
-            if self.broken is not None:
-                raise StoppedError(self.broken.message, hint=self.broken.hint)
-            for draft in masked:
-                self.view.refuse_impossible(draft)
-            passage("before-append")
-            try:
-                events = self._journal.append(self._lease.run, masked, lease=self._lease)
-            except DrError as error:
-                self.stop(error)
-                raise StoppedError(error.message, hint=error.hint) from error
-            except Exception as error:
-                # nobody knows whether it was written: only reading it all again can tell
-                message = f"the journal broke: {type(error).__name__}: {error}"
-                self.stop(DrError(message, hint="Look at the disk, then type: dr resume"))
-                raise StoppedError(message) from error
-            self._fold(events)
+            while not wanted.settled:
+                self._write_together()
+        if wanted.error is not None:
+            raise wanted.error
         passage("after-append")
-        return events
+        return wanted.events
+
+    def _write_together(self) -> None:
+        """Write what waits, in its order, up to the first that meets a unit a second time."""
+        together: list[_Wanted] = []
+        units: set[tuple[str | None, str | None]] = set()
+        while self._waiting and not units & self._waiting[0].units:
+            wanted = self._waiting.popleft()
+            if self._may_be_written(wanted):
+                together.append(wanted)
+                units |= wanted.units
+        if not together:
+            return
+        try:
+            passage("before-append")
+            drafts = [draft for wanted in together for draft in wanted.drafts]
+            events = self._journal.append(self._lease.run, drafts, lease=self._lease)
+            self._fold(events)
+        except DrError as error:
+            self.stop(error)
+            self._refuse(together)
+        except Exception as error:  # noqa: BLE001 - each writer's own thread is told
+            # nobody knows whether it was written: only reading it all again can tell
+            message = f"the journal broke: {type(error).__name__}: {error}"
+            self.stop(DrError(message, hint="Look at the disk, then type: dr resume"))
+            self._refuse(together)
+        except BaseException as error:
+            self.stop(DrError(f"cut: {error!r}"))
+            self._refuse(together)
+            raise
+        else:
+            begin = 0
+            for wanted in together:
+                end = begin + len(wanted.drafts)
+                wanted.events, wanted.settled = events[begin:end], True
+                begin = end
+
+    def _may_be_written(self, wanted: _Wanted) -> bool:
+        if self.broken is not None:
+            self._refuse([wanted])
+            return False
+        try:
+            for draft in wanted.drafts:
+                self.view.refuse_impossible(draft)
+        except Exception as error:  # noqa: BLE001 - its own thread is told
+            wanted.error, wanted.settled = error, True
+            return False
+        return True
+
+    def _refuse(self, all_of: Iterable[_Wanted]) -> None:
+        assert self.broken is not None  # noqa: S101 - only a stopped recorder refuses
+        for wanted in all_of:
+            wanted.error = StoppedError(self.broken.message, hint=self.broken.hint)
+            wanted.settled = True
 
     def poll(self) -> None:
         """Fold in what other processes wrote: answers and operators' wishes."""
@@ -120,8 +191,11 @@ class Recorder:
 
     def _apply(self, event: Event) -> None:
         self.view.apply(event)
-        if event.kind not in _QUIET:
-            self.touched.put(event.step)
+        if event.kind in _QUIET:
+            return
+        if event.kind in _ENDS and event.step == getattr(self._worker, "step", None):
+            return
+        self.touched.put(event.step)
 
     def hide(self, value: Any) -> None:
         """Mask an output that is declared secret wherever it would be written from now on."""
