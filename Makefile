@@ -15,7 +15,7 @@ define run_tests
 $(PYTEST) $(1) || [ $$? -eq 5 ]
 endef
 
-.PHONY: help setup demo check static test bench clean
+.PHONY: help setup demo check static test bench soak clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -40,6 +40,10 @@ test: check ## check, then every other test
 
 bench: setup ## measure side by side against peers
 	@bench/run
+
+soak: setup ## hurt real runs at random, 300 kills; nothing may be lost or happen twice
+	$(BIN)/python -m tests.soak.soak --kills 200
+	$(BIN)/python -m tests.soak.soak --kills 100 --journal postgresql
 
 clean: ## remove what the tools left; .venv and labs stay
 	rm -rf build dist htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

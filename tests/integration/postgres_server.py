@@ -61,9 +61,26 @@ class PostgresServer:
 
     def answers(self) -> bool:
         """Say whether it takes connections."""
+        takes = self._takes()
+        assert takes or self.process.poll() is None, (self.folder / "log").read_text()
+        return takes
+
+    def crash(self) -> None:
+        """Kill the server with -9 and start it again on what it left."""
+        self.process.kill()
+        self.process.wait(20)
+
+        def again() -> bool:
+            # until the last of its processes is gone the new one refuses to start
+            self.process = launch(self.folder, self.binaries)
+            wait_for(lambda: self.process.poll() is not None or self._takes(), 60, "the restart")
+            return self.process.poll() is None
+
+        wait_for(again, 60, "the server after its crash")
+
+    def _takes(self) -> bool:
         with contextlib.suppress(psycopg.OperationalError), self.connect():
             return True
-        assert self.process.poll() is None, (self.folder / "log").read_text()
         return False
 
     def stop(self) -> None:
@@ -99,16 +116,7 @@ def start(folder: Path, binaries: Path) -> PostgresServer:
     )
     with (data / "postgresql.conf").open("a") as settings:
         settings.write(f"{_SETTINGS}unix_socket_directories = '{folder}'\n")
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [binaries / "postgres", "-D", data],
-            user=user,
-            stdout=log,
-            stderr=log,
-            cwd="/",
-            start_new_session=True,
-        )
-    server = PostgresServer(folder, binaries, process)
+    server = PostgresServer(folder, binaries, launch(folder, binaries))
     try:
         wait_for(server.answers, 60, "the test's PostgreSQL")
     except BaseException:
@@ -117,9 +125,22 @@ def start(folder: Path, binaries: Path) -> PostgresServer:
     return server
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """A PostgreSQL for this session of tests."""
+def launch(folder: Path, binaries: Path) -> subprocess.Popen[bytes]:
+    """Start a server on the cluster below ``folder``."""
+    with (folder / "log").open("ab") as log:
+        return subprocess.Popen(
+            [binaries / "postgres", "-D", folder / "data"],
+            user="postgres" if os.geteuid() == 0 else None,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            start_new_session=True,
+        )
+
+
+@contextlib.contextmanager
+def own_server() -> Iterator[PostgresServer]:
+    """Run a server of one's own below /tmp, where the account of PostgreSQL gets to."""
     binaries = newest_binaries()
     if binaries is None:
         pytest.skip("no PostgreSQL 15 or later is installed below /usr/lib/postgresql")
@@ -132,3 +153,10 @@ def postgres_server() -> Iterator[PostgresServer]:
             server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL for this session of tests."""
+    with own_server() as server:
+        yield server
