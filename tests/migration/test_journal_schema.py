@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -196,3 +200,26 @@ def test_the_migrations_are_in_the_wheel(tmp_path: Path) -> None:
 
 def _versions() -> list[Path]:
     return list((MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
+@pytest.mark.parametrize("point", ["before-migration", "within-migration", "after-migration"])
+def test_a_journal_whose_first_opening_was_killed_is_opened_by_the_next(
+    url: str, engine: Engine, point: str
+) -> None:
+    words = (
+        "import sys; from dr.engine.journal.sql import SqlJournal; SqlJournal(sys.argv[1]).open()"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", words, url],
+        env={**os.environ, "DR_FAULT": point, "PYTHONPATH": ":".join(sys.path)},
+        check=False,
+        timeout=60,
+    )
+    assert killed.returncode == -signal.SIGKILL
+
+    with SqlJournal(url) as journal:
+        journal.create(record(RUN), created())
+        assert journal.verify(RUN).ok
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from dr.engine.core.errors import JournalBusyError
+from dr.engine.core.faults import passage
 from dr.engine.core.ports import Lease
 from dr.engine.journal import refusals, schema
 from dr.engine.journal.compiling import statements
@@ -271,6 +272,7 @@ class PostgresDatabase:
                 connection.exec_driver_sql(_ONE_MIGRATES)
                 if not self._is_current(migrating):
                     schema.upgrade(connection)
+            passage("after-migration")
         except DBAPIError as error:
             if isinstance(error.orig, psycopg.Error):
                 raise error.orig from error

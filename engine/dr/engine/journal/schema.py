@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dr.engine.core.errors import JournalError
+from dr.engine.core.faults import passage
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -56,4 +57,6 @@ def upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
+    passage("before-migration")
     command.upgrade(config, "head")
+    passage("within-migration")

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from dr.engine.core.errors import JournalBusyError, JournalError
+from dr.engine.core.faults import passage
 from dr.engine.core.ports import Lease
 from dr.engine.journal import refusals, schema
 from dr.engine.journal.database import Audit, Params, Row, Transaction, first
@@ -279,6 +280,7 @@ class SqliteDatabase:
             event.listen(engine, "begin", _begin)
             with engine.begin() as migrating:
                 schema.upgrade(migrating)
+            passage("after-migration")
         except DBAPIError as error:
             if isinstance(error.orig, sqlite3.Error):
                 raise error.orig from error

@@ -137,6 +137,7 @@ class Conductor:
             return False
         passage("before-precheck")
         check = self._precheck(step, attempt, action)
+        passage("after-precheck")
         if check.holds is True:
             return True
         error: ActionError
@@ -159,6 +160,11 @@ class Conductor:
     def look(self, step: Step, attempt: Attempt, action: Action) -> Probe:
         """Return whether the effect is present, by the step's probe or else the action's own."""
         passage("before-probe")
+        seen = self._looked(step, attempt, action)
+        passage("after-probe")
+        return seen
+
+    def _looked(self, step: Step, attempt: Attempt, action: Action) -> Probe:
         if step.probe is None:
             return action.probe(attempt, AttemptWorld(self.context, attempt, None))
         try:

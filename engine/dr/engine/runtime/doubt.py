@@ -100,7 +100,9 @@ class Settler:
         passage("before-attach")
         if not action.spec.attaches:
             return Attached(Found.UNKNOWN, "this action leaves nothing to find it again by")
-        return action.attach(attempt, AttemptWorld(self.context, attempt, None))
+        attached = action.attach(attempt, AttemptWorld(self.context, attempt, None))
+        passage("after-attach")
+        return attached
 
     def _take(self, step: Step, attempt: Attempt, action: Action, attached: Attached) -> None:
         """Take the truthful late end of an attempt that outlived the engine."""

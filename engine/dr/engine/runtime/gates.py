@@ -277,10 +277,12 @@ class Gatekeeper:
             "because": because,
             "answers": [a.by for a in asked.answers],
         }
+        passage("before-decision")
         self.context.recorder.write(
             Draft(Kind.QUESTION_CLOSED, question.step, question.host, None, closing),
             Draft(Kind.STEP_FINISHED, question.step, None, None, end),
         )
+        passage("after-decision")
 
     def close_only(self, asked: QuestionView, outcome: str, because: str) -> None:
         """Close a question whose step is moved on by somebody else."""

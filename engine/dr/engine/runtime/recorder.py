@@ -164,8 +164,10 @@ class Recorder:
 
     def renew(self) -> None:
         """Keep the lease; losing it stops the engine."""
+        passage("before-renew")
         try:
             self._journal.renew(self._lease)
+            passage("after-renew")
         except DrError as error:
             self.stop(error)
 

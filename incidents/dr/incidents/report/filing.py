@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dr.engine.core.events import Event
+from dr.engine.core.faults import passage
 from dr.engine.core.ports import RunRecord
 from dr.incidents.report.data import ReportData
 from dr.incidents.report.reading import report_data
@@ -67,7 +68,9 @@ def write_whole(path: Path, text: str) -> str:
             draft.flush()
             os.fsync(draft.fileno())
         Path(name).chmod(0o640)
+        passage("before-report")
         Path(name).replace(path)
+        passage("after-report")
     except BaseException:
         with suppress(OSError):
             Path(name).unlink()
