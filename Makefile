@@ -8,6 +8,8 @@ BIN := .venv/bin
 QUICK := $(wildcard tests/unit tests/contract tests/property tests/faults tests/packaging tests/docs)
 # the rooms with a lab or a database server in them
 FULL := $(wildcard tests/integration tests/acceptance tests/migration tests/golden)
+# mutated copies of the engine: many short processes
+RULES := $(wildcard tests/rules)
 PYTEST := $(BIN)/pytest -q
 
 # pytest answers 5 when a room holds no test yet
@@ -36,6 +38,7 @@ check: static ## format, lint, types, floors, and the tests that need no lab
 	$(if $(QUICK),$(call run_tests,-n 2 $(QUICK)))
 
 test: check ## check, then every other test
+	$(if $(RULES),$(call run_tests,-n 2 $(RULES)))
 	$(if $(FULL),$(call run_tests,$(FULL)))
 
 bench: setup ## measure side by side against peers

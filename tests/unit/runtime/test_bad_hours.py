@@ -599,3 +599,22 @@ def test_time_goes_on_when_the_clock_is_set_back() -> None:
     world.clock.set_back(timedelta(days=1))
     world.clock.forward(timedelta(seconds=5))
     assert engine.context.now() >= before + timedelta(seconds=5)
+
+
+def test_the_report_is_written_while_in_doubt_and_again_at_the_true_end() -> None:
+    outside = Outside()
+    action = Do(outside, attaches=False, probes=False, raises=[LostContactError("lost")])
+    report = Do(outside, "do.report", probes=False)
+    body = (
+        "  - {id: a, uses: do.it, effect: once}\n"
+        "finally:\n"
+        "  - {id: report, uses: do.report, effect: idempotent, "
+        'with: {early: "${{ run.provisional }}"}}\n'
+    )
+    world = made(body, outside, action, report)
+
+    def after_the_first_report(_question: Question) -> Answer | None:
+        return world.says("ana", "done") if report.seen_inputs else None
+
+    assert world.run_answering(after_the_first_report) is RunState.SUCCEEDED
+    assert [given["early"] for given in report.seen_inputs] == [True, False]

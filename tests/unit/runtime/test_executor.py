@@ -138,10 +138,11 @@ def test_a_lost_answer_is_probed_and_not_sent_again() -> None:
     assert outside.effects == {"R-20261101-abcde/a/engine": 1}
 
 
-def test_an_irreversible_step_in_doubt_and_absent_waits_for_a_person() -> None:
+@pytest.mark.parametrize("attaches", [False, True], ids=["no-trace", "never-started"])
+def test_an_irreversible_step_in_doubt_and_absent_waits_for_a_person(*, attaches: bool) -> None:
     outside = Outside()
     lost = LostContactError("connection lost", facts={"before": True})
-    action = Do(outside, attaches=False, raises=[lost])
+    action = Do(outside, attaches=attaches, raises=[lost])
     world = made("  - {id: a, uses: do.it, effect: irreversible}\n", action)
     asked: list[Question] = []
 
@@ -388,7 +389,7 @@ def test_a_fan_out_stops_when_more_hosts_fail_than_allowed() -> None:
 def test_retrying_a_fan_out_leaves_hosts_alone_that_succeeded() -> None:
     outside = Outside()
     error = RefusedError("no", facts={"before": True})
-    action = Do(outside, raises=[None, error, None, None])
+    action = Do(outside, probes=False, raises=[None, error, None, None])
     world = made(FAN_OUT.replace("MAX", "0"), action)
     assert world.run_answering(lambda _q: world.says("cai", "retry")) is RunState.SUCCEEDED
     assert set(outside.effects.values()) == {1}

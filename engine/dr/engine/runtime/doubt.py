@@ -26,7 +26,7 @@ log = logging.getLogger("dr.runtime")
 
 _OVER = frozenset({Found.NEVER_STARTED, Found.GONE})
 
-LOOK_AGAIN = timedelta(seconds=15)
+LOOK_AGAIN = timedelta(seconds=5)
 """How often a unit that nobody could see is looked at again while a person is asked."""
 
 
