@@ -24,8 +24,9 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
 MNT_DETACH = 2
 
-# <linux/fs.h>, <linux/ext4.h>
+# <linux/fs.h>, <linux/ext4.h>, <linux/loop.h>
 _EXT4_IOC_SHUTDOWN, _FIFREEZE, _FITHAW = 0x8004587D, 0xC0045877, 0xC0045878
+_LOOP_GET_STATUS64, _LOOP_INFO64_SIZE = 0x4C05, 232
 _SHUTDOWN_NOLOGFLUSH = 2  # drop the journal too: what power loss of a disk does
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_CAPBSET_DROP = 1, 15, 24
@@ -223,3 +224,12 @@ def thaw_filesystem(mount_point: str | Path) -> None:
     """Let writes go on; OSError (EINVAL) when the file system was not frozen."""
     with _opened(mount_point) as fd:
         fcntl.ioctl(fd, _FITHAW, 0)
+
+
+def file_behind_loop(device: str | Path) -> tuple[int, int]:
+    """Return device and inode of the file that a loop device shows; OSError when it shows none."""
+    info = bytearray(_LOOP_INFO64_SIZE)
+    with _opened(device) as fd:
+        fcntl.ioctl(fd, _LOOP_GET_STATUS64, info)
+    number, inode = struct.unpack_from("QQ", info)
+    return number, inode

@@ -5,6 +5,7 @@ The world keeps every volume mounted whether its host is on or off, as a storage
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -159,10 +160,8 @@ def thaw_leftovers(directory: Path) -> None:
     A frozen file system keeps its writers in an uninterruptible sleep that outlives even the
     death of the world.  Mounting the same loop device once more gives a handle to thaw it.
     """
-    for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
-        with suppress(OSError):
-            if backing.read_text().startswith(f"{directory}/"):
-                _thaw_device(f"/dev/{backing.parent.parent.name}")
+    for name in loops_of(directory):
+        _thaw_device(f"/dev/{name}")
 
 
 def _thaw_device(device: str) -> None:
@@ -183,10 +182,26 @@ def _thaw_device(device: str) -> None:
 
 
 def loops_of(directory: Path) -> list[str]:
-    """Return the loop devices whose image lies in ``directory``."""
+    """Return the loop devices whose image lies in ``directory``.
+
+    Loop devices are the kernel's, paths are not: a container beside this one may well have a lab of
+    the same name.  So the name alone says nothing as long as there is a file to compare with.
+    """
     found = []
     for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
         with suppress(OSError):
-            if backing.read_text().startswith(f"{directory}/"):
-                found.append(backing.parent.parent.name)
+            image = backing.read_text().rstrip("\n")
+            name = backing.parent.parent.name
+            if image.startswith(f"{directory}/") and _shows(f"/dev/{name}", image):
+                found.append(name)
     return found
+
+
+def _shows(device: str, image: str) -> bool:
+    """Return whether it is our ``image`` that ``device`` shows; True when that can not be told."""
+    try:
+        here = os.stat(image)
+        return kernel.file_behind_loop(device) == (here.st_dev, here.st_ino)
+    except OSError as error:
+        # no such device here, or it is being let go of just now: not ours, or ours no longer
+        return not (error.filename == device or error.errno == errno.ENXIO)

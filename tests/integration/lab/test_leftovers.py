@@ -17,6 +17,7 @@ from dr.lab.errors import LabUsageError
 from dr.lab.plan import accounts
 from dr.lab.testing import SMALL, LabFactory
 from dr.lab.visitors import is_visitor
+from dr.lab.volume import loops_of
 from tests.deadline import WaitFor
 from tests.integration.lab.traces import traces, world_pid
 
@@ -74,6 +75,43 @@ def test_a_hung_storage_does_not_keep_down_from_ending(lab_factory: LabFactory) 
     down(directory)
 
     assert seen.left() == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root attaches a loop device")
+def test_the_loop_device_of_a_container_with_the_same_paths_is_not_ours(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "lab", tmp_path / "theirs"
+    for folder in (ours, theirs):
+        folder.mkdir()
+        (folder / "volume.ext4").write_bytes(bytes(1 << 20))
+    container = subprocess.Popen(
+        ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" "$1" && exec cat', theirs, ours],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with container:
+        assert container.stdin
+        assert container.stdout
+        container.stdin.write(b"mounted\n")
+        container.stdin.flush()
+        container.stdout.readline()
+        inside = ["nsenter", "--mount", f"--target={container.pid}"]
+        attach = ["losetup", "--find", "--show", str(ours / "volume.ext4")]
+        device = subprocess.check_output([*inside, *attach], text=True).strip()
+        try:
+            look = (
+                "import sys; from pathlib import Path; from dr.lab.volume import loops_of;"
+                "print(*loops_of(Path(sys.argv[1])))"
+            )
+            seen_inside = subprocess.check_output(
+                [*inside, sys.executable, "-c", look, str(ours)], text=True
+            )
+            seen_here = loops_of(ours)
+        finally:
+            subprocess.check_call(["losetup", "--detach", device])
+            container.stdin.close()
+
+    assert seen_inside.split() == [Path(device).name]
+    assert seen_here == []
 
 
 def test_an_up_that_is_killed_half_way_leaves_nothing(tmp_path: Path, wait_for: WaitFor) -> None:
