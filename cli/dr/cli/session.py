@@ -35,6 +35,9 @@ class Session:
             from dr.engine.service.desk import open_desk
 
             self._desk = open_desk(self.workspace, self.environment)
+            context = click.get_current_context(silent=True)
+            if context is not None:
+                context.call_on_close(self._desk.close)
         return self._desk
 
     @property

@@ -92,6 +92,12 @@ class Desk:
         self.workspace = workspace
         self.environment = environment
 
+    def close(self) -> None:
+        """Let go of the journal, if it was opened; it opens again on the next use."""
+        journal: SqlJournal | None = self.__dict__.pop("journal", None)
+        if journal is not None:
+            journal.close()
+
     @cached_property
     def journal(self) -> SqlJournal:
         """The journal: ``$DR_DATABASE_URL``, else a SQLite file in the state folder."""
