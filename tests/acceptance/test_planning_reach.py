@@ -97,7 +97,7 @@ def planned(workspace: Workspace, runbook: Runbook, watched: Watched) -> Plan:
     inputs = check_inputs(runbook, {}, inventory)
     words = {"environment": "lab", "mode": "real", "requester": "nobody"}
     record = record_of(runbook, inputs, inventory, Grammar(), **words)
-    return Planning(ports, runbook, record, probe=True).plan(inventory, "lab")
+    return Planning(ports, runbook, record, probe=True).plan()
 
 
 def test_the_connections_of_a_dry_run_hand_out_nobody_who_acts(workspace: Workspace) -> None:

@@ -9,7 +9,7 @@ from dr.cli.lines import Line, Span, line
 from dr.cli.reasons import say_reason
 from dr.cli.text import _
 from dr.cli.width import cells, column, pad, wrap
-from dr.cli.words import PHASE_WORDS, amount, environment_word, known, loss, say, seconds
+from dr.cli.words import PHASE_WORDS, amount, environment_word, known, loss, mode_word, say, seconds
 
 _MARKS: Mapping[str, str] = {
     "+": "busy",
@@ -48,7 +48,11 @@ def head(plan: Data, kind: str) -> list[Line]:
     """Return where the plan is for, its inputs, objectives and hash."""
     word, style = environment_word(kind, str(plan.get("environment", "")))
     inputs = "  ".join(f"{k}={amount(v)}" for k, v in (plan.get("inputs") or {}).items())
-    lines = [line((f" {word} ", style), (f" {plan['runbook']}", "strong"), f"  {inputs}")]
+    drill = mode_word(str(plan.get("mode", "")))
+    first = [Span(f" {word} ", style)]
+    if drill:
+        first += [Span(" "), Span(f" {drill} ", "warn")]
+    lines = [line(*first, (f" {plan['runbook']}", "strong"), f"  {inputs}")]
     objectives = plan.get("objectives") or {}
     words = _("objectives: RTO {rto}, RPO {rpo}").format(
         rto=seconds(objectives.get("rto_s")), rpo=seconds(objectives.get("rpo_s"))

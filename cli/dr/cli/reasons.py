@@ -22,6 +22,7 @@ TEMPLATES = (
     N_("paused by an operator"),
     N_("its condition does not hold: {facts}"),
     N_("drills leave this step out"),
+    N_("only simulated in a drill"),
     N_("step '{step}' failed: {reason}"),
     N_("step '{step}': {reason}"),
     N_("rejected by {who}: {reason}"),

@@ -24,6 +24,8 @@ steps:
   - {id: act, uses: do.it, expect: 4s}
   - {id: not_now, uses: do.it, if: "${{ steps.look.outputs.value == 2 }}"}
   - {id: later, uses: do.it, with: { x: "${{ steps.act.outputs.value }}" }}
+  - {id: mail, uses: do.it, needs: [], drill: skip}
+  - {id: move, uses: do.it, needs: [], drill: simulate}
 """
 
 
@@ -40,15 +42,16 @@ class Reads(Do):
         return Outcome(self._outputs)
 
 
-def plan(*, probe: bool) -> tuple[Plan, MadeUpWorld, Reads]:
+def plan(*, probe: bool, mode: str = "real") -> tuple[Plan, MadeUpWorld, Reads]:
     outside = Outside()
     free = Reads(outside, "do.free", reads_only=False)
-    world = MadeUpWorld(EVERYTHING, Reads(outside, "do.look", reads_only=True), free, Do(outside))
+    look = Reads(outside, "do.look", reads_only=True)
+    world = MadeUpWorld(EVERYTHING, look, free, Do(outside), mode=mode)
     world.outside = outside
     outside.present.add(f"{world.record.id}/there/engine")
     ports: Ports = world.engine().context.ports
     planning = Planning(ports, world.runbook, world.record, probe=probe)
-    return planning.plan(world.record.inventory, "lab"), world, free
+    return planning.plan(), world, free
 
 
 def marks(made: Plan) -> dict[str, str]:
@@ -59,7 +62,7 @@ def test_a_probing_plan_marks_each_step_by_what_it_saw() -> None:
     made, _, _ = plan(probe=True)
     assert marks(made) == {
         "look": "+", "free": "?", "choose": "@", "there": "=", "act": "+", "not_now": "-",
-        "later": "?",
+        "later": "?", "mail": "+", "move": "+",
     }  # fmt: skip
 
 
@@ -93,3 +96,16 @@ def test_a_time_that_nobody_knows_is_unknown_and_never_a_sum_without_it() -> Non
 def test_the_same_plan_has_the_same_hash_and_other_inputs_another() -> None:
     data: dict[str, Any] = plan(probe=False)[0].to_data()
     assert data["hash"] == plan(probe=True)[0].hash
+
+
+def test_a_drill_is_another_plan_than_a_real_run_of_the_same_file() -> None:
+    drill, real = plan(probe=False, mode="drill")[0], plan(probe=False)[0]
+    assert (drill.mode, real.mode) == ("drill", "real")
+    assert drill.hash != real.hash
+
+
+def test_the_plan_of_a_drill_shows_what_steps_declare_for_drills() -> None:
+    made, _, _ = plan(probe=True, mode="drill")
+    said = {step.id: (step.mark, step.because) for step in made.steps}
+    assert said["mail"] == ("-", "drills leave this step out")
+    assert said["move"] == ("+", "only simulated in a drill")

@@ -29,6 +29,7 @@ from dr.engine.core.errors import ExitCode
 )
 @click.argument("runbook", shell_complete=runbooks)
 @option("-i", "--input", "inputs", multiple=True, metavar="KEY=VALUE", help=N_("An input."))
+@option("--drill", is_flag=True, help=N_("Plan a drill: steps do what they declare for drills."))
 @option("--probe", is_flag=True, help=N_("Ask the hosts what is already done; reads only."))
 @option(
     "-o",
@@ -38,7 +39,12 @@ from dr.engine.core.errors import ExitCode
 )
 @option("--details", is_flag=True, help=N_("Also show the commands of each step."))
 def plan(
-    runbook: str, inputs: tuple[str, ...], probe: bool, output: Path | None, details: bool
+    runbook: str,
+    inputs: tuple[str, ...],
+    drill: bool,
+    probe: bool,
+    output: Path | None,
+    details: bool,
 ) -> int:
     """Show a plan."""
     session = current()
@@ -46,7 +52,7 @@ def plan(
     if probe:
         enter_lab(session)
     desk = session.desk
-    data = desk.plan(runbook, given, probe=probe).to_data()
+    data = desk.plan(runbook, given, probe=probe, mode="drill" if drill else "real").to_data()
     if output is not None:
         text = json.dumps(data, ensure_ascii=False, indent=2, sort_keys=True)
         output.write_text(text + "\n", encoding="utf-8")

@@ -72,23 +72,24 @@ def run(  # noqa: PLR0913, PLR0917 (one for each option)
 ) -> int:
     """Carry out a runbook."""
     session = current()
-    name, given = _what(runbook, pairs(inputs, "--input"), plan_file)
+    name, given, mode = _what(runbook, pairs(inputs, "--input"), plan_file, drill=drill)
     enter_lab(session)
     if dry_run:
-        return _dry_run(session, name, given)
+        return _dry_run(session, name, given, mode)
     record = _unfinished(session, name, given)
     if record is not None:
-        _resume(session, record, ask=not yes)
+        _same_mode(record, mode)
+        _resume(session, record, plan_file, ask=not yes)
     else:
         must_ask = _must_ask(session, name, confirm)
-        _announce(session, name, given, drill=drill)
+        _announce(session, name, given, mode)
         if must_ask:
             _ask(session, name)
         record = session.desk.start(
             name,
             given,
             requester=person(requester),
-            mode="drill" if drill else "real",
+            mode=mode,
             plan_file=plan_file,
         )
         session.say(_("run {run} has begun").format(run=record.id))
@@ -96,16 +97,20 @@ def run(  # noqa: PLR0913, PLR0917 (one for each option)
 
 
 def _what(
-    runbook: str | None, inputs: dict[str, str], plan_file: Path | None
-) -> tuple[str, dict[str, str]]:
-    """Return runbook and inputs; a plan file carries both."""
+    runbook: str | None, inputs: dict[str, str], plan_file: Path | None, *, drill: bool
+) -> tuple[str, dict[str, str], str]:
+    """Return runbook, inputs and mode; a plan file carries all three.
+
+    What the command line says otherwise goes before the file, and then is no more the plan.
+    """
     if plan_file is None:
         if runbook is None:
             raise click.UsageError(_("Name the runbook, or a plan with --plan."))
-        return runbook, inputs
+        return runbook, inputs, "drill" if drill else "real"
     try:
         data = json.loads(plan_file.read_text(encoding="utf-8"))
         name, planned = str(data["runbook"]), {k: str(v) for k, v in data["inputs"].items()}
+        mode = "drill" if drill else str(data.get("mode", "real"))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(
             _("{path} is not a plan").format(path=plan_file),
@@ -118,11 +123,11 @@ def _what(
             ),
             hint=_("Leave the name out, or write a new plan."),
         )
-    return name, {**planned, **inputs}
+    return name, {**planned, **inputs}, mode
 
 
-def _dry_run(session: Session, name: str, inputs: Mapping[str, str]) -> int:
-    data = session.desk.plan(name, inputs, probe=True).to_data()
+def _dry_run(session: Session, name: str, inputs: Mapping[str, str], mode: str) -> int:
+    data = session.desk.plan(name, inputs, probe=True, mode=mode).to_data()
     if session.json:
         session.result(data)
     else:
@@ -144,24 +149,40 @@ def _unfinished(session: Session, name: str, inputs: Mapping[str, str]) -> RunRe
     return None
 
 
-def _resume(session: Session, record: RunRecord, *, ask: bool) -> None:
+def _same_mode(record: RunRecord, mode: str) -> None:
+    """Refuse to go on with a real run where a drill was asked for, and the other way round."""
+    if record.mode == mode:
+        return
+    texts = {
+        "drill": _("run {run} of '{runbook}' is not over, and it is a drill"),
+        "real": _("run {run} of '{runbook}' is not over, and it is no drill"),
+    }
+    raise HeldError(
+        texts[record.mode].format(run=record.id, runbook=record.runbook),
+        hint=_("Go on with it: 'dr resume {run}'; or end it: 'dr abort {run}'.").format(
+            run=record.id
+        ),
+    )
+
+
+def _resume(session: Session, record: RunRecord, plan_file: Path | None, *, ask: bool) -> None:
     text = _("run {run} of '{runbook}' is not over").format(run=record.id, runbook=record.runbook)
     if session.desk.engine_alive(record.id):
         raise HeldError(text, hint=_("Type 'dr attach {run}' to follow it.").format(run=record.id))
     session.say(text)
     if ask and session.asks:
         click.confirm(_("Resume it?"), default=True, abort=True, err=True)
-    session.desk.resume(record.id)
+    session.desk.resume(record.id, plan_file)
     session.say(_("run {run} is resumed").format(run=record.id))
 
 
-def _announce(session: Session, name: str, inputs: Mapping[str, str], *, drill: bool) -> None:
+def _announce(session: Session, name: str, inputs: Mapping[str, str], mode: str) -> None:
     """Show what is about to happen, on standard error: the result is the run itself."""
-    data = session.desk.plan(name, inputs, probe=False).to_data()
+    data = session.desk.plan(name, inputs, probe=False, mode=mode).to_data()
     if not session.json:
         lines = draw_summary(data, kind=str(session.desk.environment.kind), width=width())
         click.echo(painted(lines, colour=session.colour), err=True)
-        if drill:
+        if mode == "drill":
             session.say(_("This is a DRILL."))
 
 

@@ -26,6 +26,7 @@ from dr.engine.runtime.recorder import StoppedError
 
 log = logging.getLogger("dr.runtime")
 
+LEFT_OUT = "drills leave this step out"
 LAPSED = "the approval lapsed before anything was started"
 
 
@@ -65,7 +66,7 @@ class Beginner:
     def _is_wanted(self, step: Step) -> bool:
         """Return whether the step is to begin now; a false condition skips it."""
         if self.context.drill and step.drill is Drill.SKIP:
-            self._skip(step, "drills leave this step out")
+            self._skip(step, LEFT_OUT)
             return False
         if step.condition is None:
             return True

@@ -332,6 +332,8 @@ class Approvals:
             hint = did_you_mean(ballot.verdict, allowed, otherwise="Answer one of")
             raise UserError(f"'{ballot.verdict}' is no answer to '{question.step}'", hint=hint)
         signed = _read(ballot.statement) if ballot.statement else None
+        if signed is not None:
+            choosing.refuse_other_plan(signed, question, hearing.record.id)
         reason = ballot.reason or (signed.reason if signed else "")
         told_by_evidence = question.kind is QuestionKind.TASK and ballot.verdict == "done"
         if not reason.strip() and not told_by_evidence:

@@ -96,22 +96,32 @@ def refuse_lapsed(question: Question, now: datetime) -> None:
         )
 
 
+def refuse_other_plan(signed: Statement, question: Question, run: str) -> None:
+    """Refuse a statement for the same gate as it was asked before.
+
+    This goes before every other rule: the choice that was signed may not be there any more, and
+    the reason for that is that the plan changed.
+
+    Raises:
+        PlanChangedError: it covers another plan.
+    """
+    same_gate = (signed.run, signed.gate) == (run, question.step)
+    if same_gate and signed.plan_sha256 != question.plan_hash:
+        raise PlanChangedError(
+            f"the statement covers another plan than the one at '{question.step}'",
+            hint="Type 'dr approve --print-statement' again and sign the new one.",
+        )
+
+
 def agreed(signed_text: str, expected: Statement) -> Statement:
     """Return the statement that was signed elsewhere when it says what is expected.
 
     Only the moments may differ: it was made a while ago, but must still hold.
 
     Raises:
-        PlanChangedError: it covers another plan.
         NotAllowedError: it is for something else, or no longer holds.
     """
     signed = Statement.read(signed_text.removesuffix("\n"))
-    same_gate = (signed.run, signed.gate) == (expected.run, expected.gate)
-    if same_gate and signed.plan_sha256 != expected.plan_sha256:
-        raise PlanChangedError(
-            f"the statement covers another plan than the one at '{expected.gate}'",
-            hint="Type 'dr approve --print-statement' again and sign the new one.",
-        )
     moments = ("issued", "expires")
     signed_data, wanted = asdict(signed), asdict(expected)
     differing = [n for n in wanted if n not in moments and signed_data[n] != wanted[n]]

@@ -142,20 +142,21 @@ class Desk:
 
     # -- plans and runs
 
-    def plan(self, name: str, inputs: Mapping[str, str], *, probe: bool = False) -> Plan:
+    def plan(
+        self, name: str, inputs: Mapping[str, str], *, probe: bool = False, mode: str = "real"
+    ) -> Plan:
         """Say what a runbook would do now; with ``probe`` by looking, never by acting."""
         from dr.engine.service.plans import Planning
         from dr.engine.service.wiring import Reach, wire
 
         runbook = self.load(name)
         inventory = with_paths(self.workspace, self.inventory)
-        record = self._record(runbook, inputs, inventory, "real", "nobody")
+        record = self._record(runbook, inputs, inventory, mode, "nobody")
         reach = Reach.LOOK if probe else Reach.NOTHING
         name_ = self.environment.name
         wiring = wire(self.workspace, self.journal, inventory, name_, reach=reach)
         try:
-            planning = Planning(wiring.ports, runbook, record, probe=probe)
-            return planning.plan(self.inventory, self.environment.name)
+            return Planning(wiring.ports, runbook, record, probe=probe).plan()
         finally:
             wiring.close()
 
@@ -199,7 +200,7 @@ class Desk:
 
         runbook = self.load(name)
         record = self._record(runbook, inputs, self.inventory, mode, requester)
-        plan_hash = plan_digest(runbook, record.inputs, self.inventory)
+        plan_hash = plan_digest(record)
         if plan_file is not None:
             _same_plan(plan_file, plan_hash)
         draft = created_draft(runbook, record, str(self.environment.kind), plan_hash)
@@ -207,15 +208,18 @@ class Desk:
         spawn_engine(self.workspace, record.id)
         return record
 
-    def resume(self, run: str) -> RunRecord:
+    def resume(self, run: str, plan_file: Path | None = None) -> RunRecord:
         """Start an engine for a run that is not over and has none.
 
         Raises:
             HeldError: an engine on this machine has it; of others the lease decides.
+            PlanChangedError: the run did not begin from the plan in ``plan_file``.
             UserError: the run is over.
         """
         record = self.journal.run(run)
         view = self.view(record.id)
+        if plan_file is not None:
+            _same_plan(plan_file, str(view.created.get("plan_hash")))
         if view.state.ended:
             raise UserError(
                 f"run {record.id} is over: {view.state}",

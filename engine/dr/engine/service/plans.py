@@ -15,7 +15,7 @@ from typing import Any
 from dr.engine.core.canonical import digest, plain
 from dr.engine.core.errors import ActionError, DrError
 from dr.engine.core.events import Draft, Kind
-from dr.engine.core.model import Effect, Runbook, Rung, Step
+from dr.engine.core.model import Drill, Effect, Runbook, Rung, Step
 from dr.engine.core.ports import Action, ActionKind, Attempt, Outcome, Presence, RunRecord
 from dr.engine.core.questions import Option
 from dr.engine.core.schedule import batches, critical_path, waves
@@ -23,6 +23,7 @@ from dr.engine.core.values import UNKNOWN, Text
 from dr.engine.core.view import fold
 from dr.engine.journal.memory import MemoryJournal
 from dr.engine.runtime.attempts import Conductor
+from dr.engine.runtime.beginning import LEFT_OUT
 from dr.engine.runtime.conditions import why_skipped
 from dr.engine.runtime.context import Ports, RunContext
 from dr.engine.runtime.forecasts import Forecaster
@@ -61,6 +62,7 @@ class Plan:
     runbook: str
     environment: str
     inputs: Mapping[str, Any]
+    mode: str
     hash: str
     objectives: Mapping[str, float | None]
     steps: tuple[PlannedStep, ...]
@@ -79,10 +81,20 @@ class Plan:
         return {"v": 1, **data}
 
 
-def plan_digest(runbook: Runbook, inputs: Mapping[str, Any], inventory: Mapping[str, Any]) -> str:
-    """Return the hash of what would be carried out: runbook, inputs, inventory."""
-    kept = {k: v for k, v in inventory.items() if k != "paths"}
-    return digest({"runbook": runbook.sha256, "inputs": dict(inputs), "inventory": kept})
+def plan_digest(record: RunRecord) -> str:
+    """Return the hash of what would be carried out: runbook, inputs, inventory, and how.
+
+    The inventory names its environment.  A drill is another plan than a real run of the same
+    file: what was reviewed as the one must not be carried out as the other.
+    """
+    return digest(
+        {
+            "runbook": record.runbook_sha256,
+            "inputs": dict(record.inputs),
+            "inventory": {k: v for k, v in record.inventory.items() if k != "paths"},
+            "mode": record.mode,
+        }
+    )
 
 
 class Planning:
@@ -104,7 +116,7 @@ class Planning:
         self._waves = {s.id: n for n, wave in enumerate(waves(whole), 1) for s in wave}
         self._options: dict[str, tuple[Option, ...]] = {}
 
-    def plan(self, inventory: Mapping[str, Any], environment: str) -> Plan:
+    def plan(self) -> Plan:
         """Return the plan."""
         self._look_at_service()
         steps = [self._step(step) for step in (*self._runbook.steps, *self._runbook.finally_)]
@@ -114,9 +126,10 @@ class Planning:
         longest = path.p90 if known else None
         return Plan(
             runbook=self._runbook.name,
-            environment=environment,
+            environment=self._context.record.environment,
             inputs=dict(self._context.record.inputs),
-            hash=plan_digest(self._runbook, self._context.record.inputs, inventory),
+            mode=self._context.record.mode,
+            hash=plan_digest(self._context.record),
             objectives={
                 "rto_s": rto.total_seconds() if rto else None,
                 "rpo_s": self._runbook.rpo.total_seconds() if self._runbook.rpo else None,
@@ -170,6 +183,9 @@ class Planning:
         )
 
     def _mark(self, step: Step, action: Action) -> tuple[str, str]:
+        drill = step.drill if self._context.drill else Drill.RUN
+        if drill is Drill.SKIP:
+            return SKIPPED, LEFT_OUT
         try:
             if step.condition is not None and not self._context.holds(step.condition):
                 return SKIPPED, why_skipped(self._context, step.condition)
@@ -178,6 +194,8 @@ class Planning:
             attempt = self._context.attempt(step, self._context.targets(step.hosts)[0], 1)
         except DrError as error:
             return self._not_yet(step, error)
+        if drill is Drill.SIMULATE:
+            return WOULD, "only simulated in a drill"
         if not self._probe:
             return WOULD, ""
         if step.effect is Effect.READ:
