@@ -30,6 +30,7 @@ TEMPLATES = (
     N_("nobody decided while the forecast was fresh enough to be approved"),
     N_("no rung is left that could be tried"),
     N_("rung '{rung}' lies outside the approval"),
+    N_("rung '{rung}' would lose more by now"),
     N_("the run was aborted"),
     N_("the run is ending"),
     N_("what was in doubt is settled"),

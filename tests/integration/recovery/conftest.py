@@ -49,10 +49,11 @@ class Surroundings:
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     handles: list[Mapping[str, Any]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    past: list[Event] = field(default_factory=list)
     clock: RealClock = field(default_factory=RealClock)
 
     def history(self) -> Sequence[Event]:
-        return []
+        return self.past
 
     def record(self) -> RunRecord:
         return RunRecord(

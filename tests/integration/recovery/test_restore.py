@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from dr.engine.core.errors import RefusedError
+from dr.engine.core.events import Event, Kind
 from dr.engine.core.ports import Found, Presence
+from dr.engine.core.values import parse_utc, utc_text
 from dr.lab.api import break_
 from dr.lab.enter import in_host
+from tests.deadline import wait_for
 from tests.integration.recovery.conftest import Site
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
@@ -34,6 +38,28 @@ def test_the_backup_is_found_usable(site: Site) -> None:
     assert [c["copy"] for c in outputs["candidates"] if not c["usable"]] == ["tape"]
 
 
+def forecast_loss(site: Site, **given: Any) -> timedelta:
+    """Return what a restore onto the spare host is forecast to lose."""
+    attempt = site.attempt("backup.restore", "spare", set="registry-db", **given)
+    forecast = site.inside(lambda: site.actions["backup.restore"].forecast(attempt, site.world))
+    assert isinstance(forecast.loss, timedelta)
+    return forecast.loss
+
+
+def test_stopping_the_recovery_early_counts_as_loss(site: Site) -> None:
+    found = site.perform("backup.check", set="registry-db").outputs["consistent_at"]
+    early = parse_utc(found) + timedelta(seconds=1)
+    psql = ["psql", "-XAtq", "-h", "/run/postgresql", "-U", "postgres", "-c"]
+    switch = "SELECT txid_current(), pg_walfile_name(pg_switch_wal())"
+    segment = in_host(site.lab, "db-a", [*psql, switch]).stdout.strip().rpartition("|")[2]
+    last = [*psql, "SELECT last_archived_wal FROM pg_stat_archiver"]
+    wait_for(lambda: in_host(site.lab, "db-a", last).stdout.strip() >= segment, 20, "the archive")
+    late = utc_text(datetime.now(UTC) + timedelta(minutes=1))
+    whole = forecast_loss(site, detected_at=late)
+    part = forecast_loss(site, detected_at=late, target_time=utc_text(early))
+    assert whole < part == parse_utc(late) - early
+
+
 def test_nothing_is_restored_while_a_primary_writes(site: Site) -> None:
     with pytest.raises(RefusedError, match="no proof"):
         restore(site, "spare")
@@ -43,6 +69,45 @@ def test_a_host_with_data_is_never_restored_over(site: Site) -> None:
     break_(site.lab, "postgres-killed", "db-b")
     with pytest.raises(RefusedError, match="is not empty"):
         restore(site, "db-b", requires=fenced(site))
+
+
+def accepting(seconds: float | None) -> Event:
+    """Return the end of a gate at which people chose the backup and accepted a loss."""
+    outputs = {"choice": "restore-cold-backup", "max_loss_s": seconds}
+    at = datetime.now(UTC)
+    data = {"state": "succeeded", "outputs": outputs}
+    return Event("run-1", 1, at, Kind.STEP_FINISHED, "choose", None, None, 1, data, "")
+
+
+def test_nothing_is_restored_that_loses_more_than_the_gate_accepted(site: Site) -> None:
+    late = utc_text(datetime.now(UTC) + timedelta(minutes=10))
+    attempt = site.attempt(
+        "backup.restore", "spare", set="registry-db", detected_at=late, requires=fenced(site)
+    )
+    action = site.actions["backup.restore"]
+    forecast_s = forecast_loss(site, detected_at=late).total_seconds()
+    assert forecast_s >= 60
+
+    site.world.past = [accepting(30.0)]
+    before = len(site.world.handles)
+    with pytest.raises(RefusedError, match="would be lost, accepted was 30s") as refused:
+        site.inside(lambda: action.perform(attempt, site.world))
+    assert refused.value.hint == "Have the greater loss approved, or take the next rung."
+    assert refused.value.facts["loss_s"] == forecast_s
+    assert len(site.world.handles) == before
+    assert site.inside(lambda: action.probe(attempt, site.world)).presence is Presence.ABSENT
+
+    site.world.past = [accepting(forecast_s)]
+    assert site.inside(lambda: action.precheck(attempt, site.world)).holds is True
+    site.world.past = []
+
+
+def test_a_step_s_own_limit_goes_before_what_the_gate_accepted(site: Site) -> None:
+    late = utc_text(datetime.now(UTC) + timedelta(minutes=10))
+    site.world.past = [accepting(3600.0)]
+    with pytest.raises(RefusedError, match="accepted was 1m"):
+        restore(site, "spare", requires=fenced(site), detected_at=late, max_loss="1m")
+    site.world.past = []
 
 
 def test_the_newest_backup_comes_back_with_its_log(site: Site) -> None:

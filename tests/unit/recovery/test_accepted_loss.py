@@ -1,4 +1,4 @@
-"""Which gate's accepted loss bounds a promotion."""
+"""Which gate's accepted loss bounds a promotion and a restore."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from dr.engine.actions.postgres.promote import accepted_loss
+from dr.engine.actions.postgres.accepted import accepted_loss
 from dr.engine.core.events import Event, Kind
 from dr.engine.core.ports import World
 

@@ -29,6 +29,7 @@ from dr.engine.core.ports import (
 )
 from dr.engine.core.questions import Answer, Question
 from dr.engine.core.states import RunState, StepState
+from dr.engine.core.values import UNKNOWN
 from dr.engine.journal.memory import MemoryJournal
 from dr.engine.runtime.recorder import StoppedError
 from tests.made_up_world import Do, MadeUpWorld, Outside
@@ -294,12 +295,13 @@ def test_going_on_past_an_effect_that_is_left_needs_the_gates_authority() -> Non
 class Forecasts(Do):
     """Says another loss each time it is asked."""
 
-    losses: Sequence[float] = ()
+    losses: Sequence[float | None] = ()
 
     def forecast(self, attempt: Attempt, world: World) -> Forecast:
         first, *rest = self.losses
         self.losses = rest or [first]
-        return Forecast(loss=timedelta(seconds=first), p50=timedelta(seconds=1))
+        loss = UNKNOWN if first is None else timedelta(seconds=first)
+        return Forecast(loss=loss, p50=timedelta(seconds=1))
 
 
 def test_a_fallback_that_has_come_to_lose_more_than_accepted_is_asked_about() -> None:
@@ -324,6 +326,57 @@ def test_a_fallback_that_has_come_to_lose_more_than_accepted_is_asked_about() ->
 
     assert world.run_answering(answer) is RunState.SUCCEEDED
     assert list(dict.fromkeys(gates)) == ["choose#1", "choose#2"]
+
+
+CHOSEN = """
+  - id: choose
+    uses: gate.approve
+    with: {ask: {en: Go, zh: x}, approvers: {group: leadership}, chooses: database}
+  - id: database
+    try:
+      - name: only
+        steps:
+          - {id: one, uses: do.first, effect: once}
+"""
+
+
+def carried_out(*losses: float | None) -> tuple[MadeUpWorld, list[Question]]:
+    """Carry out a chosen rung whose forecast is another at each look."""
+    outside = Outside()
+    first = Forecasts(outside, "do.first")
+    first.losses = losses
+    world = made(CHOSEN, outside, first)
+    gates: dict[str, Question] = {}
+
+    def answer(question: Question) -> Answer:
+        gates[question.id] = question
+        return world.says("ana", "approve", reason="yes")
+
+    assert world.run_answering(answer) is RunState.SUCCEEDED
+    events = world.journal.events(world.record.id)
+    assert [e.kind for e in events].count(Kind.RUNG_STARTED) == 1
+    return world, list(gates.values())
+
+
+def test_the_chosen_rung_does_not_start_once_it_would_lose_more_than_was_accepted() -> None:
+    world, gates = carried_out(60.0, 900.0)
+    assert [q.max_loss_s for q in gates] == [60.0, 900.0]
+    assert gates[1].asks.en == "Go (asked again: rung 'only' would lose more by now)"
+    assert world.view().steps["choose"].outputs["max_loss_s"] == 900.0
+
+
+def test_a_known_loss_that_nobody_knows_any_more_is_asked_about_again() -> None:
+    _world, gates = carried_out(60.0, None)
+    assert [q.max_loss_s for q in gates] == [60.0, None]
+
+
+@pytest.mark.parametrize("losses", [(60.0, 64.9), (60.0, 0.0), (None, 900.0), (None, None)])
+def test_the_chosen_rung_starts_where_it_loses_no_more_than_was_accepted(
+    losses: tuple[float | None, ...],
+) -> None:
+    world, gates = carried_out(*losses)
+    assert len(gates) == 1
+    assert world.outside.order == ["one"]
 
 
 def test_a_gate_asked_again_and_again_still_escalates_and_times_out() -> None:

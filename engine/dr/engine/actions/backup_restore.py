@@ -25,6 +25,7 @@ from dr.engine.actions.branch_ledgers import collect
 from dr.engine.actions.driver import Driver, specify
 from dr.engine.actions.hosts import Connections, StorageError, host_of
 from dr.engine.actions.inputs import Duration, Inputs
+from dr.engine.actions.postgres.accepted import GREATER, too_much
 from dr.engine.actions.postgres.evidence import detected_at, fenced_at, gather
 from dr.engine.actions.postgres.loss import Loss, loss
 from dr.engine.actions.postgres.member import Member, mark_path
@@ -61,6 +62,8 @@ class RestoreInput(Inputs):
         prefer: ``freshest`` takes the newest usable backup of all copies.
         backup: one backup by its label, instead of the newest.
         target_time: stop the recovery there, RFC 3339; empty replays everything that was archived.
+        max_loss: the greatest loss that is accepted, ``15m`` or seconds; nothing is restored when
+            the forecast loss is greater.  Empty: what the run's gate accepted, if it named a loss.
         scan_within: how long the pages of the restored database may be read to prove them.
     """
 
@@ -70,6 +73,7 @@ class RestoreInput(Inputs):
     backup: str | None = None
     target_time: str | None = None
     service: str | None = None
+    max_loss: str | float | int | None = None
     detected_at: str | None = None
     scan_within: Duration = timedelta(minutes=10)
 
@@ -126,7 +130,7 @@ class Restore(Driver[RestoreInput]):
         ]
 
     def precheck(self, attempt: Attempt, world: World) -> Check:
-        """The old primary is fenced, the target empty, a backup usable."""
+        """The old primary is fenced, the target empty, a backup usable, the loss accepted."""
         service = self._service(attempt, world)
         try:
             proof = required_proof(attempt)
@@ -149,7 +153,13 @@ class Restore(Driver[RestoreInput]):
         chosen = self._choose(attempt, world)
         if isinstance(chosen, str):
             return Check(holds=False, because=chosen, hint="See `backup.check` in the report.")
-        return Check(holds=True, because=f"backup {chosen.backup.label} is usable")
+        lost = self._forecast_loss(attempt, world, service, members, chosen)
+        facts = {"loss_s": lost.seconds, "loss_basis": lost.basis.plain()}
+        because = too_much(lost, self.given(attempt).max_loss, world)
+        if because:
+            return Check(holds=False, because=because, hint=GREATER, facts=facts)
+        because = f"backup {chosen.backup.label} is usable"
+        return Check(holds=True, because=because, facts=facts)
 
     def probe(self, attempt: Attempt, world: World) -> Probe:
         """Whether the target runs the set's cluster as a primary."""
@@ -179,7 +189,7 @@ class Restore(Driver[RestoreInput]):
         """Check again, restore, start, wait for the end of recovery."""
         may = self.precheck(attempt, world)
         if may.holds is not True:
-            raise RefusedError(may.because, hint=may.hint)
+            raise RefusedError(may.because, hint=may.hint, facts=may.facts)
         service = self._service(attempt, world)
         chosen = self._choose(attempt, world)
         if isinstance(chosen, str):
@@ -258,6 +268,28 @@ class Restore(Driver[RestoreInput]):
             return Forecast(loss=UNKNOWN, available=Check(holds=False, because=because))
         empty = self._target(attempt, world, service)
         takes = estimate(chosen.backup, chosen.repository, chosen.candidate.copy.expect)
+        lost = self._forecast_loss(attempt, world, service, members, chosen)
+        basis = Text(
+            en=f"{takes.basis.say('en')}; {lost.basis.say('en')}",
+            zh=f"{takes.basis.say('zh')}；{lost.basis.say('zh')}",
+        )
+        return Forecast(
+            p50=takes.p50,
+            p90=takes.p90,
+            loss=UNKNOWN if lost.at_most is None else lost.at_most,
+            basis=basis,
+            available=Check(holds=empty.holds, because=empty.because),
+        )
+
+    def _forecast_loss(
+        self,
+        attempt: Attempt,
+        world: World,
+        service: Service,
+        members: Sequence[Member],
+        chosen: _Choice,
+    ) -> Loss:
+        """Return what a restore would lose, from the end of the archive as it is now."""
         copy, last = chosen.candidate.copy, chosen.repository.wal_last
         moment = archived_at(self._connections, copy, chosen.repository)
         detected = detected_at(world, self.given(attempt).detected_at)
@@ -269,14 +301,11 @@ class Restore(Driver[RestoreInput]):
         else:
             en = f"loss at most since backup {chosen.backup.label}; the log to {last} makes it less"
             zh = f"损失不超过备份 {chosen.backup.label} 以来的业务，归档日志（至 {last}）可减少损失"
-        basis = Text(en=f"{takes.basis.say('en')}; {en}", zh=f"{takes.basis.say('zh')}；{zh}")
-        return Forecast(
-            p50=takes.p50,
-            p90=takes.p90,
-            loss=lost,
-            basis=basis,
-            available=Check(holds=empty.holds, because=empty.because),
-        )
+        target = self.given(attempt).target_time
+        if target and detected - parse_utc(target) > lost:
+            lost = detected - parse_utc(target)
+            en, zh = f"recovery stops at {target}, by choice", f"按指定时间 {target} 停止恢复"
+        return Loss(lost, Text(en=en, zh=zh))
 
     def _least(
         self,

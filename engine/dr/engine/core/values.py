@@ -24,6 +24,9 @@ class Unknown(Enum):
 
 UNKNOWN: Final = Unknown.UNKNOWN
 
+CLOCKS_DIFFER: Final = timedelta(seconds=5)
+"""A loss is the difference of moments from two clocks: this much more is not more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Text:

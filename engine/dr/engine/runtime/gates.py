@@ -14,7 +14,7 @@ from dr.engine.core.faults import passage
 from dr.engine.core.model import Effect, Step
 from dr.engine.core.questions import Answer, Option, Question, QuestionKind, Standing, tally
 from dr.engine.core.states import ENDED
-from dr.engine.core.values import Text, parse_duration, parse_utc, utc_text
+from dr.engine.core.values import CLOCKS_DIFFER, Text, parse_duration, parse_utc, utc_text
 from dr.engine.core.view import QuestionView
 from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.forecasts import Forecaster
@@ -333,32 +333,37 @@ class Gatekeeper:
         return found[-1] if found else None
 
     def covers(self, gate: Step, now: Option) -> bool:
-        """Whether the approval of ``gate`` covers a rung: chosen, or within the loss accepted.
+        """Whether the approval of ``gate`` covers a rung as it is forecast ``now``.
 
-        A fallback must have been shown within that loss, and must still be within it ``now``.
+        The chosen rung must not lose more than was accepted; whoever accepted an unknown loss
+        accepted any.  A fallback must have been shown within the loss accepted as well.
         """
         asked = self.approved(gate)
         if asked is None:
             return False
         outputs = self.context.view.steps[gate.id].outputs
-        if outputs.get("choice") == now.name:
-            return True
         accepted = outputs.get("max_loss_s")
+        lost = now.loss_s if now.loss_known else None
+        if outputs.get("choice") == now.name:
+            limit = None if accepted is None else float(accepted) + CLOCKS_DIFFER.total_seconds()
+            return limit is None or (lost is not None and lost <= limit)
         shown = next((o for o in asked.question.options if o.name == now.name), None)
         if shown is None or not shown.available or accepted is None:
             return False
-        losses = [o.loss_s if o.loss_known else None for o in (shown, now)]
+        losses = [shown.loss_s if shown.loss_known else None, lost]
         return all(loss is not None and loss <= float(accepted) for loss in losses)
 
 
 def _approved(question: Question, counted: Sequence[Answer]) -> dict[str, Any]:
     first = counted[0]
     proposed = next((o.name for o in question.options if o.proposed), None)
+    choice = first.choice or proposed
+    unknown = any(o.name == choice and not o.loss_known for o in question.options)
     losses = [a.max_loss_s for a in counted if a.max_loss_s is not None]
     expiries = [a.expires for a in counted if a.expires]
     return {
-        "choice": first.choice or proposed,
-        "max_loss_s": min(losses) if losses else question.max_loss_s,
+        "choice": choice,
+        "max_loss_s": min(losses) if losses else None if unknown else question.max_loss_s,
         "approved_by": [a.by for a in counted],
         "means": [a.means for a in counted],
         "reasons": [a.reason for a in counted],

@@ -26,13 +26,20 @@ class Ladders:
     undoer: Undoer
 
     def start(self, ladder: Step, chosen: str | None) -> None:
-        """Start the rung that the approvers chose, else the one the forecast proposes."""
+        """Start the rung that the approvers chose, else the one the forecast proposes.
+
+        Its forecast is looked at once more: minutes have gone by since people accepted a loss.
+        """
         options = self.forecaster.options(ladder)
         tried = self._tried(ladder)
         wanted = chosen or next((o.name for o in options if o.proposed), None)
         option = next((o for o in options if o.name == wanted and o.name not in tried), None)
         if option is not None and option.available:
-            self._start(ladder, option)
+            gate = self.gates.gate_of(ladder) if chosen else None
+            if gate is not None and not self.gates.covers(gate, option):
+                self._reopen_gate(ladder, gate, f"rung '{option.name}' would lose more by now")
+            else:
+                self._start(ladder, option)
             return
         if option is not None:
             note = option.because.say("en") or "not available any more"
@@ -102,13 +109,12 @@ class Ladders:
         if not left:
             self._exhausted(ladder)
         elif gate is not None and not self.gates.covers(gate, left[0]):
-            self._reopen_gate(ladder, gate, left[0])
+            self._reopen_gate(ladder, gate, f"rung '{left[0].name}' lies outside the approval")
         else:
             self._start(ladder, left[0])
 
-    def _reopen_gate(self, ladder: Step, gate: Step, option: Option) -> None:
-        """The next rung lies outside what was approved: ask again."""
-        because = f"rung '{option.name}' lies outside the approval"
+    def _reopen_gate(self, ladder: Step, gate: Step, because: str) -> None:
+        """What would start now is not what was approved: ask again."""
         reopened: dict[str, Any] = {"because": because, "rungs": False}
         self.context.recorder.write(
             Draft(Kind.STEP_REOPENED, gate.id, data=reopened),

@@ -49,11 +49,15 @@ def choice(question: Question, wanted: str | None) -> str | None:
 def greatest_loss_s(question: Question, chosen: str | None, wanted: float | None) -> float | None:
     """Return the greatest loss that the approval accepts, in seconds; None is unknown.
 
+    Whoever chooses a rung whose loss nobody knows, and names no loss, accepts an unknown one.
+
     Raises:
         UserError: it is less than the forecast of what is chosen.
     """
     estimate = approval.loss_estimate_s(question, chosen)
-    accepted = wanted if wanted is not None else question.max_loss_s
+    accepted = wanted
+    if accepted is None and (chosen is None or estimate is not None):
+        accepted = question.max_loss_s
     if accepted is None:
         return estimate
     if accepted < 0 or (estimate is not None and estimate > accepted):

@@ -12,6 +12,7 @@ from dr.engine.actions.branch_ledgers import collect
 from dr.engine.actions.driver import Driver, specify
 from dr.engine.actions.hosts import Connections, host_of
 from dr.engine.actions.inputs import Inputs
+from dr.engine.actions.postgres.accepted import GREATER, too_much
 from dr.engine.actions.postgres.evidence import detected_at, fenced_at, gather
 from dr.engine.actions.postgres.loss import Loss, loss
 from dr.engine.actions.postgres.lsn import format_lsn
@@ -22,7 +23,6 @@ from dr.engine.actions.postgres.roles import intact, is_healthy
 from dr.engine.actions.postgres.scripts import script
 from dr.engine.actions.postgres.service import Service, required_proof, service_of
 from dr.engine.core.errors import FailedError, RefusedError
-from dr.engine.core.events import Kind
 from dr.engine.core.model import Effect
 from dr.engine.core.ports import (
     Attached,
@@ -35,10 +35,7 @@ from dr.engine.core.ports import (
     Probe,
     World,
 )
-from dr.engine.core.values import UNKNOWN, Text, format_duration, parse_duration, utc_text
-
-CLOCKS_DIFFER = timedelta(seconds=5)
-"""A loss is the difference of moments from a branch's clock and the database's."""
+from dr.engine.core.values import UNKNOWN, Text, utc_text
 
 _SLOT = re.compile(r"[a-z0-9_]{1,63}")
 
@@ -109,15 +106,9 @@ class Promote(Driver[PromoteInput]):
         if wrong:
             return Check(holds=False, because=wrong, hint=_LOOK_AGAIN)
         lost = self._loss(attempt, world, service, members)
-        allowed = self.given(attempt).max_loss
-        too_much = _too_much(lost, accepted_loss(world) if allowed is None else allowed)
-        if too_much:
-            return Check(
-                holds=False,
-                because=too_much,
-                hint="Have the greater loss approved, or take the next rung.",
-                facts=_loss_data(lost),
-            )
+        because = too_much(lost, self.given(attempt).max_loss, world)
+        if because:
+            return Check(holds=False, because=because, hint=GREATER, facts=_loss_data(lost))
         return Check(holds=True, because=proven.because, facts=_loss_data(lost))
 
     def probe(self, attempt: Attempt, world: World) -> Probe:
@@ -321,35 +312,6 @@ def _ahead(other: Member, target: Member) -> bool:
     if other.replayed_to is None or target.replayed_to is None:
         return True
     return other.replayed_to > target.replayed_to
-
-
-def accepted_loss(world: World) -> float | None:
-    """Return the loss in seconds that the newest choosing gate accepted; None: it named none.
-
-    A gate that chooses nothing, such as an attestation, says nothing about loss.
-    """
-    for event in reversed(world.history()):
-        outputs = event.data.get("outputs") or {}
-        chose = event.kind is Kind.STEP_FINISHED and outputs.get("choice") is not None
-        if chose and "max_loss_s" in outputs:
-            accepted = outputs["max_loss_s"]
-            return None if accepted is None else float(accepted)
-    return None
-
-
-def _too_much(lost: Loss, allowed: str | float | None) -> str:
-    if allowed is None or allowed == "":
-        return ""
-    limit = parse_duration(allowed) if isinstance(allowed, str) else timedelta(seconds=allowed)
-    if lost.at_most is None:
-        why = lost.basis.say("en")
-        return f"the loss is unknown ({why}), accepted was {format_duration(limit)}"
-    if lost.at_most > limit + CLOCKS_DIFFER:
-        return (
-            f"up to {format_duration(lost.at_most)} would be lost, accepted was"
-            f" {format_duration(limit)}: {lost.basis.say('en')}"
-        )
-    return ""
 
 
 def _loss_data(lost: Loss) -> dict[str, Any]:
