@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 
 from dr.engine.core.canonical import GENESIS
-from dr.engine.core.errors import DrError, HeldError, JournalError, UserError
+from dr.engine.core.errors import DrError, HeldError, JournalError, LapsedError, UserError
 from dr.engine.core.events import Draft, Kind, row_hash
 from dr.engine.core.faults import PowerCut, armed
 from dr.engine.core.ports import Journal
@@ -116,6 +117,24 @@ def test_time_never_goes_back_when_the_clock_is_set_back_a_day(door: Door) -> No
     (third,) = journal.append(RUN, [note()])
 
     assert (second.at, third.at) == (NOON, NOON + timedelta(days=1))
+
+
+def test_what_may_not_happen_any_more_is_refused_by_the_time_it_would_be_written_with(
+    door: Door,
+) -> None:
+    clock = SetClock()
+    journal = door.open(clock)
+    journal.create(record(), created())
+    until = NOON + timedelta(minutes=5)
+    late = replace(intent(), until=until)
+    clock.move(timedelta(minutes=5))
+    with pytest.raises(LapsedError, match="lapsed at 2026-11-01T12:05:00"):
+        journal.append(RUN, [note(), late])
+    assert len(journal.events(RUN)) == 1
+    clock.move(timedelta(seconds=-1))
+    _, begun = journal.append(RUN, [note(), late])
+    assert begun.at < until
+    assert [e.seq for e in journal.events(RUN)] == [1, 2, 3]
 
 
 def test_a_secret_is_stored_as_its_reference(journal: Journal) -> None:

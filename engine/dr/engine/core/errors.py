@@ -75,6 +75,12 @@ class HeldError(DrError):
     code = "held"
 
 
+class LapsedError(DrError):
+    """What allowed an event was over when it was to be written; nothing was written."""
+
+    code = "lapsed"
+
+
 class JournalError(DrError):
     """The journal cannot be read or written; nothing acts without it."""
 

@@ -63,13 +63,18 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An event before the journal gave it a number, a time and a hash."""
+    """An event before the journal gave it a number, a time and a hash.
+
+    ``until`` is the first moment at which it may not happen any more: the journal compares it with
+    the event's own time, in the transaction that would write it.
+    """
 
     kind: Kind
     step: str | None = None
     host: str | None = None
     attempt: int | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

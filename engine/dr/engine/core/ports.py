@@ -352,6 +352,7 @@ class Journal(Protocol):
 
         Raises:
             HeldError: the lease is no longer the newest epoch.
+            LapsedError: a draft's ``until`` has come; nothing was written.
             JournalError: it could not be made durable (disk full, read-only); nothing was written.
         """
 

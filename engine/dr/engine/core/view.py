@@ -339,6 +339,9 @@ def _reopened(view: RunView, event: Event) -> None:
         step.units[unit.host] = UnitView(
             unit.host, attempt=unit.attempt, epoch=unit.epoch, left=_may_have_left(unit)
         )
+    if taken_back := event.data.get("take_back"):
+        step.rungs.pop(str(taken_back), None)
+        step.rung = None
     if event.data.get("rungs"):
         step.rung, step.rungs, step.rung_notes = None, {}, {}
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
-from dr.engine.core.errors import HeldError, JournalError, UserError
+from dr.engine.core.errors import HeldError, JournalError, LapsedError, UserError
+from dr.engine.core.values import utc_text
 
 
 def no_run(wanted: str) -> UserError:
@@ -62,6 +64,14 @@ def attempt_claimed(run: str, step: str, host: str, number: int) -> HeldError:
         f"attempt {number} of step '{step}'{where} in run {run} is already claimed",
         hint=f"Type 'dr show {run}' to see who began it.",
         code="claimed",
+    )
+
+
+def lapsed(step: str | None, until: datetime) -> LapsedError:
+    """What allowed the step to act is over."""
+    return LapsedError(
+        f"what allowed step '{step}' to begin lapsed at {utc_text(until)}",
+        hint="Type 'dr status' to see which gate is asked again.",
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from dr.engine.core.canonical import GENESIS, plain
 from dr.engine.core.events import Draft, Event
 from dr.engine.core.ports import Clock
+from dr.engine.journal import refusals
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -123,11 +124,17 @@ def _number(value: int | None) -> str:
 def seal(
     run: str, drafts: Sequence[Draft], *, head: Head, epoch: int, at: datetime
 ) -> list[Sealed]:
-    """Chain ``drafts`` to ``head`` in order; all of them happen ``at`` one moment."""
+    """Chain ``drafts`` to ``head`` in order; all of them happen ``at`` one moment.
+
+    Raises:
+        LapsedError: one of them may not happen any more at that moment.
+    """
     at_text = instant_text(at)
     sealed: list[Sealed] = []
     seq, previous = head.seq, head.hash
     for draft in drafts:
+        if draft.until is not None and at >= draft.until:
+            raise refusals.lapsed(draft.step, draft.until)
         seq += 1
         data, text = data_text(draft.data)
         kind = str(draft.kind)

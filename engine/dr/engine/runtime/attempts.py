@@ -16,6 +16,7 @@ from dr.engine.core.errors import (
     FailedError,
     FencedError,
     HeldError,
+    LapsedError,
     LostContactError,
     RetryableError,
 )
@@ -27,6 +28,7 @@ from dr.engine.core.states import IllegalTransitionError, StepState
 from dr.engine.core.values import UNKNOWN, utc_text
 from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.recorder import StoppedError
+from dr.engine.runtime.validity import approved_until, ask_anew
 from dr.engine.runtime.world import AttemptWorld
 
 log = logging.getLogger("dr.runtime")
@@ -83,7 +85,8 @@ class Conductor:
             return
         if step.effect is not Effect.READ and not self._may_act(step, attempt, action):
             return
-        self._intend(step, attempt, action)
+        if not self._intend(step, attempt, action):
+            return
         try:
             passage("before-perform")
             outcome = action.perform(attempt, AttemptWorld(self.context, attempt))
@@ -93,14 +96,24 @@ class Conductor:
             return
         self.prove(step, attempt, action, outcome)
 
-    def _intend(self, step: Step, attempt: Attempt, action: Action) -> None:
+    def _intend(self, step: Step, attempt: Attempt, action: Action) -> bool:
+        """Write the intent; False when the approval lapsed while the step was looked at."""
         data: dict[str, Any] = {"effect": step.effect, "input": attempt.input}
         if step.effect is not Effect.READ:
             data["describes"] = list(action.describe(attempt))
             data["key"] = attempt.key
             if step.undo is not None:
                 data["undo"] = {"uses": step.undo.uses, "with": dict(step.undo.with_)}
-        self._write(Kind.INTENT, attempt, data)
+        behind = approved_until(self.context, step) if step.effect is not Effect.READ else None
+        gate, until = behind or (None, None)
+        draft = Draft(Kind.INTENT, step.id, attempt.host, attempt.number, data, until)
+        try:
+            self.context.recorder.write(draft)
+        except LapsedError:
+            assert gate is not None  # noqa: S101 - only what has an end lapses
+            ask_anew(self.context, gate, step)
+            return False
+        return True
 
     def _simulate(self, step: Step, attempt: Attempt, action: Action) -> None:
         self.context.recorder.write(

@@ -23,11 +23,11 @@ from dr.engine.runtime.fanout import FanOut
 from dr.engine.runtime.gates import Gatekeeper
 from dr.engine.runtime.ladder import Ladders
 from dr.engine.runtime.recorder import StoppedError
+from dr.engine.runtime.validity import ask_anew
 
 log = logging.getLogger("dr.runtime")
 
 LEFT_OUT = "drills leave this step out"
-LAPSED = "the approval lapsed before anything was started"
 
 
 @dataclass(frozen=True)
@@ -99,10 +99,11 @@ class Beginner:
         if step.is_ladder:
             self._begin_ladder(step, lapsed)
             return
-        kind = self.context.ports.actions.get(step.uses).spec.kind
         if lapsed is not None:
-            self._reopen(lapsed, LAPSED)
-        elif kind is ActionKind.GATE:
+            ask_anew(self.context, lapsed, step)
+            return
+        kind = self.context.ports.actions.get(step.uses).spec.kind
+        if kind is ActionKind.GATE:
             self._begin_gate(step)
         elif kind is ActionKind.TASK:
             self.gates.open_task(step)
@@ -125,7 +126,7 @@ class Beginner:
         if gate is not None and not ended_well(gate, seen):
             self.course.hold(ladder)  # its gate is asked again
         elif lapsed is not None:
-            self._reopen(lapsed, LAPSED)
+            ask_anew(self.context, lapsed, ladder)
         else:
             chosen = seen.outputs.get("choice") if seen else None
             self.crew.do((ladder.id, None), lambda: self.ladders.start(ladder, chosen))

@@ -11,7 +11,7 @@ from dr.engine.core.approval import envelope, plan_hash
 from dr.engine.core.canonical import digest
 from dr.engine.core.events import Draft, Kind
 from dr.engine.core.faults import passage
-from dr.engine.core.model import Effect, Step
+from dr.engine.core.model import Step
 from dr.engine.core.questions import Answer, Option, Question, QuestionKind, Standing, tally
 from dr.engine.core.states import ENDED
 from dr.engine.core.values import CLOCKS_DIFFER, Text, parse_duration, parse_utc, utc_text
@@ -19,6 +19,7 @@ from dr.engine.core.view import QuestionView
 from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.forecasts import Forecaster
 from dr.engine.runtime.nonces import nonce
+from dr.engine.runtime.validity import approved, approved_until
 
 
 @dataclass(frozen=True)
@@ -301,36 +302,8 @@ class Gatekeeper:
 
     def lapsed_gate(self, step: Step) -> Step | None:
         """Return an approved gate before ``step`` whose approval lapsed before anything acted."""
-        for need in step.needs:
-            before = self.context.runbook.by_id[need]
-            asked = self.approved(before)
-            if asked is None or asked.closed is None:
-                continue
-            until = self.context.view.steps[before.id].outputs.get("expires")
-            if until and parse_utc(str(until)) <= self.context.now() and not self._acted(asked):
-                return before
-        return None
-
-    def _acted(self, asked: QuestionView) -> bool:
-        for seen in list(self.context.view.steps.values()):
-            step = self.context.runbook.by_id.get(seen.id)
-            if step is None or step.effect is Effect.READ or not asked.closed:
-                continue
-            if any(
-                u.intent and u.started and u.started >= asked.closed
-                for u in list(seen.units.values())
-            ):
-                return True
-        return False
-
-    def approved(self, gate: Step) -> QuestionView | None:
-        """Return the newest approved question of a gate."""
-        found = [
-            q
-            for q in list(self.context.view.questions.values())
-            if q.question.step == gate.id and q.outcome == "approved"
-        ]
-        return found[-1] if found else None
+        gate, until = approved_until(self.context, step) or (None, None)
+        return gate if until is not None and until <= self.context.now() else None
 
     def covers(self, gate: Step, now: Option) -> bool:
         """Whether the approval of ``gate`` covers a rung as it is forecast ``now``.
@@ -338,7 +311,7 @@ class Gatekeeper:
         The chosen rung must not lose more than was accepted; whoever accepted an unknown loss
         accepted any.  A fallback must have been shown within the loss accepted as well.
         """
-        asked = self.approved(gate)
+        asked = approved(self.context, gate)
         if asked is None:
             return False
         outputs = self.context.view.steps[gate.id].outputs

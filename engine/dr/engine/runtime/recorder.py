@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from dr.engine.core.canonical import plain
-from dr.engine.core.errors import DrError
+from dr.engine.core.errors import DrError, LapsedError
 from dr.engine.core.events import Draft, Event, Kind
 from dr.engine.core.faults import passage
 from dr.engine.core.ports import Journal, Lease, Secrets
@@ -41,6 +41,11 @@ class _Wanted:
     def units(self) -> set[tuple[str | None, str | None]]:
         """What it is about; what is possible for a unit depends on what was written before."""
         return {(draft.step, draft.host) for draft in self.drafts}
+
+    @property
+    def may_lapse(self) -> bool:
+        """Whether the journal may refuse it for its time."""
+        return any(draft.until is not None for draft in self.drafts)
 
 
 class Recorder:
@@ -86,6 +91,7 @@ class Recorder:
         Raises:
             StoppedError: this engine may write no more.
             IllegalTransitionError: a draft can not be true any more; nothing was written.
+            LapsedError: a draft's ``until`` has come; nothing was written.
         """
         wanted = _Wanted([self._masked(draft) for draft in drafts])
         self._waiting.append(wanted)
@@ -102,6 +108,8 @@ class Recorder:
         together: list[_Wanted] = []
         units: set[tuple[str | None, str | None]] = set()
         while self._waiting and not units & self._waiting[0].units:
+            if together and (self._waiting[0].may_lapse or together[0].may_lapse):
+                break  # a refusal is for one alone
             wanted = self._waiting.popleft()
             if self._may_be_written(wanted):
                 together.append(wanted)
@@ -113,6 +121,8 @@ class Recorder:
             drafts = [draft for wanted in together for draft in wanted.drafts]
             events = self._journal.append(self._lease.run, drafts, lease=self._lease)
             self._fold(events)
+        except LapsedError as error:
+            together[0].error, together[0].settled = error, True
         except DrError as error:
             self.stop(error)
             self._refuse(together)
@@ -212,7 +222,7 @@ class Recorder:
 
     def _masked(self, draft: Draft) -> Draft:
         data = _walk(draft.data, self.redact)
-        return Draft(draft.kind, draft.step, draft.host, draft.attempt, data)
+        return Draft(draft.kind, draft.step, draft.host, draft.attempt, data, draft.until)
 
 
 def _walk(value: Any, redact: Callable[[str], str]) -> Any:
