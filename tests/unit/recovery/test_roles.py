@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from dr.engine.actions.postgres.roles import candidate, old_primary, picture
+from dr.engine.actions.postgres.roles import candidate, old_primary, picture, why_nobody
 from dr.engine.actions.postgres.roles import primary as find_primary
 from tests.unit.recovery.members import NOW, dead, primary, silent, standby
 
@@ -100,7 +100,8 @@ def test_with_no_standby_seen_nobody_is_healthy() -> None:
         "basis": "unknown",
         "healthy": False,
         "intact": None,
-        "because": "no host was seen that could take over",
+        "because": "no host was seen that could take over: "
+        "db-b does not answer (no answer within 3 s)",
     }
 
 
@@ -108,3 +109,18 @@ def test_a_look_carries_its_moment() -> None:
     later = NOW + timedelta(seconds=1)
     seen = picture([primary("db-a", at=later)], "db-a")
     assert seen["primary"]["at"] == "2026-11-22T03:00:01.000000Z"
+
+
+def test_where_nobody_can_take_over_each_host_is_named_with_what_it_does() -> None:
+    silent = "psql: error: connection to server on socket ... failed: Connection refused"
+    seen = [
+        primary(answers=False, because="gone"),
+        standby(answers=False, because=silent),
+        standby("dr-a", reachable=False, answers=False, because="no answer within 3 s"),
+        standby("spare", spare=True, answers=False, because="empty"),
+    ]
+    assert why_nobody(seen, "db-a").say("en") == (
+        "no host was seen that could take over: db-b answers, its PostgreSQL does not"
+        " (Connection refused); dr-a does not answer (no answer within 3 s)"
+    )
+    assert why_nobody(seen[:1], "db-a").say("en") == "no other host is declared"

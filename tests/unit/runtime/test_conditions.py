@@ -47,3 +47,16 @@ def test_a_skipped_step_says_what_was_seen_and_shows_no_expression() -> None:
     world = _ended()
     skipped = world.view().steps["left_out"]
     assert skipped.because == "its condition does not hold: look.value = 1"
+
+
+def test_what_a_step_says_about_its_answers_comes_before_the_values() -> None:
+    outside = Outside()
+    because = {"en": "db-b is switched off", "zh": "db-b 已关机"}
+    look = Do(outside, "do.look", outputs={"value": 1, "because": because})
+    world = MadeUpWorld(LADDER, look, Do(outside), inputs={"fast": True})
+    world.run()
+    quick, _ = Forecaster(world.engine().context).options(world.runbook.by_id["back"])
+    assert quick.because.say("en") == (
+        "db-b is switched off (Is it well? (value) = 1; inputs.fast = true)"
+    )
+    assert quick.because.say("zh") == "db-b 已关机（是否正常（value） = 1；inputs.fast = 是）"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dr.engine.core.values import Text
@@ -16,8 +16,9 @@ _ZH = {"true": "是", "false": "否", "unknown": "未知", "not there": "未提�
 def why_not(context: RunContext, condition: str) -> Text:
     """Return why ``condition`` is false, without the expression: what each of its names is now.
 
-    A step is called by its title.  A condition without names, which is false for ever, is shown
-    as it was written.
+    A step is called by its title.  What a step itself says about its answers, in an output
+    ``because``, comes first.  A condition without names, which is false for ever, is shown as it
+    was written.
     """
     names = context.ports.expressions.names_in(condition)
     if not names:
@@ -27,7 +28,22 @@ def why_not(context: RunContext, condition: str) -> Text:
     zh = "；".join(
         f"{_title(context, name, 'zh')} = {_ZH.get(value, value)}" for name, value in found
     )
+    told = _told(context, names)
+    if told:
+        known = [(text.say("en"), text.say("zh")) for text in told]
+        return Text(
+            en=f"{'; '.join(k[0] for k in known)} ({en})",
+            zh=f"{'；'.join(k[1] for k in known)}（{zh}）",
+        )
     return Text(en=f"its condition does not hold: {en}", zh=f"条件不成立：{zh}")
+
+
+def _told(context: RunContext, names: Sequence[Sequence[str | int]]) -> list[Text]:
+    """Return what the steps that the names are of say about their answers."""
+    steps = dict.fromkeys(str(name[1]) for name in names if name[0] == "steps" and len(name) > 1)
+    seen = [context.view.steps.get(step) for step in steps]
+    said = [s.outputs.get("because") for s in seen if s is not None]
+    return [Text.of(value) for value in said if isinstance(value, Mapping) and "en" in value]
 
 
 def why_skipped(context: RunContext, condition: str) -> str:

@@ -15,13 +15,13 @@ from dr.engine.actions.postgres.loss import Loss, loss
 from dr.engine.actions.postgres.lsn import format_lsn
 from dr.engine.actions.postgres.member import Member
 from dr.engine.actions.postgres.observatory import look_at_hosts
-from dr.engine.actions.postgres.roles import is_healthy, lag_bytes, picture
+from dr.engine.actions.postgres.roles import is_healthy, lag_bytes, picture, why_nobody
 from dr.engine.actions.postgres.scan import Scan, scan
 from dr.engine.actions.postgres.service import service_of
 from dr.engine.core.errors import RetryableError
 from dr.engine.core.model import Effect
 from dr.engine.core.ports import Attempt, Outcome, Presence, Probe, World
-from dr.engine.core.values import utc_text
+from dr.engine.core.values import Text, utc_text
 
 
 class AssessInput(Inputs):
@@ -61,6 +61,7 @@ class Assess(Driver[AssessInput]):
             "position": "string",
             "recovered_to": "moment",
             "lag_bytes": "integer",
+            "because": "map",
             "loss_s": "number",
             "loss_basis": "map",
             "primary": "string",
@@ -122,6 +123,7 @@ def _outputs(
 ) -> dict[str, Any]:
     old = seen["old_primary"]
     now_primary = seen["primary"]
+    because = _because(members, target, checked, old["host"])
     return {
         "host": target.host if target else None,
         "healthy": target is not None and is_healthy(target),
@@ -132,6 +134,7 @@ def _outputs(
         "position": format_lsn(target.end if target else None),
         "recovered_to": utc_text(target.replayed_to) if target and target.replayed_to else None,
         "lag_bytes": lag_bytes(target, members) if target else None,
+        "because": because.plain() if because else None,
         "loss_s": lost.seconds if lost else None,
         "loss_basis": lost.basis.plain() if lost else {"en": checked.basis, "zh": checked.basis},
         "primary": now_primary["host"],
@@ -139,3 +142,17 @@ def _outputs(
         "primary_answers": bool(old.get("answers")),
         "members": seen["members"],
     }
+
+
+def _because(
+    members: Sequence[Member], target: Member | None, checked: Scan, old: str | None
+) -> Text | None:
+    """Say why the host can not take over; None where nothing speaks against it."""
+    if target is None:
+        return why_nobody(members, old)
+    if not is_healthy(target):
+        words = f"{target.host}: {target.because or 'nobody knows where it stands'}"
+        return Text(en=words, zh=words)
+    if checked.verdict == "damaged":
+        return Text(en=f"{target.host}: {checked.basis}", zh=f"{target.host}：{checked.basis}")
+    return None

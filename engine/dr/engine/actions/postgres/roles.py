@@ -8,6 +8,7 @@ from typing import Any
 
 from dr.engine.actions.postgres.lsn import format_lsn
 from dr.engine.actions.postgres.member import Member
+from dr.engine.core.values import Text
 
 _NOISE_BYTES = 1 << 20
 
@@ -82,6 +83,30 @@ def candidate(members: Sequence[Member], old: Role) -> Member | None:
     )
 
 
+def why_nobody(members: Sequence[Member], old: str | None) -> Text:
+    """Say of each host but ``old`` and spare storage why it can not take over."""
+    others = [m for m in members if m.host != old and not m.spare]
+    if not others:
+        return Text(en="no other host is declared", zh="未登记其他主机")
+    en, zh = zip(*(_why_not(m) for m in others), strict=True)
+    return Text(
+        en=f"no host was seen that could take over: {'; '.join(en)}",
+        zh=f"未发现可接管的主机：{'；'.join(zh)}",
+    )
+
+
+def _why_not(member: Member) -> tuple[str, str]:
+    host, said = member.host, member.because.rpartition("failed: ")[2]
+    if not member.reachable:
+        return f"{host} does not answer ({said})", f"{host} 无应答（{said}）"
+    if not member.answers:
+        return (
+            f"{host} answers, its PostgreSQL does not ({said})",
+            f"{host} 可达，但其 PostgreSQL 无应答（{said}）",
+        )
+    return f"{host} is no standby", f"{host} 不是备库"
+
+
 def lag_bytes(standby: Member, members: Sequence[Member]) -> int | None:
     """Return what ``standby`` lacks of the primary's log; None when no primary's position is known.
 
@@ -123,7 +148,7 @@ def picture(members: Sequence[Member], declared: str) -> dict[str, Any]:
     return {
         "primary": described(now_primary),
         "old_primary": described(old),
-        "standby": _standby(best, members),
+        "standby": _standby(best, members, old),
         "members": {m.host: _member(m, members) for m in members},
     }
 
@@ -132,14 +157,14 @@ def _member(member: Member, members: Sequence[Member]) -> dict[str, Any]:
     return {**member.to_data(), "lag_bytes": lag_bytes(member, members)}
 
 
-def _standby(best: Member | None, members: Sequence[Member]) -> dict[str, Any]:
+def _standby(best: Member | None, members: Sequence[Member], old: Role) -> dict[str, Any]:
     if best is None:
         return {
             "host": None,
             "basis": "unknown",
             "healthy": False,
             "intact": None,
-            "because": "no host was seen that could take over",
+            "because": why_nobody(members, old.host).say("en"),
         }
     whole, basis = intact(best)
     return {
