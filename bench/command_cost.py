@@ -14,8 +14,7 @@ from pathlib import Path
 from samples import ROOT, SCRATCH, Row, SkippedError, in_turns
 
 DR = ROOT / ".venv/bin/dr"
-STEPS = 200
-AIM_RESUME_S = 1.0
+AIMS_RESUME_S = {200: 1.0, 2000: 2.0}
 _LIMIT_S = 60
 _BARE = """\
 import click
@@ -89,23 +88,27 @@ def _cpu_s(words: Sequence[str | Path], env: Mapping[str, str]) -> float:
 
 
 def resume(rounds: int) -> list[Row]:
-    """Return the row of ``dr resume`` after ``kill -9`` in the middle of 200 steps."""
+    """Return the rows of ``dr resume`` after ``kill -9`` in the middle of 200 and 2,000 steps."""
+    return [_resumed(steps, aim, rounds) for steps, aim in AIMS_RESUME_S.items()]
+
+
+def _resumed(steps: int, aim: float, rounds: int) -> Row:
     samples: list[float] = []
     note = "from the command to the first intent of the new engine"
-    workspace = _workspace("resume", steps=STEPS)
+    workspace = _workspace("resume", steps=steps)
     try:
-        samples += [_resumed_after_s(workspace) for _ in range(rounds)]
+        samples += [_resumed_after_s(workspace, steps) for _ in range(rounds)]
     except SkippedError as error:
         note = f"skipped: {error}"
-    heading = f"acting again after kill -9 in a run of {STEPS}"
+    heading = f"acting again after kill -9 in a run of {steps:,}"
     value = sorted(samples)[len(samples) // 2] if samples else None
-    return [Row(heading, "dr resume", value, "s", aim=AIM_RESUME_S, note=note, samples=samples)]
+    return Row(heading, "dr resume", value, "s", aim=aim, note=note, samples=samples)
 
 
-def _resumed_after_s(workspace: Path) -> float:
-    """Let a run be killed at its 200th append, resume it, and return when it acted."""
+def _resumed_after_s(workspace: Path, steps: int) -> float:
+    """Let a run be killed in its middle, resume it, and return when it acted."""
     # a real kill -9 of the engine by itself, at a moment that is the same every time
-    _dr(workspace, "run", "bench", "--yes", fault=f"after-append:{STEPS}", ends_well=False)
+    _dr(workspace, "run", "bench", "--yes", fault=f"after-append:{steps}", ends_well=False)
     runs = _dr(workspace, "status", "--json")
     run = next(r for r in _listed(runs) if r["state"] not in {"succeeded", "failed", "aborted"})
     began = datetime.now(UTC)
