@@ -65,3 +65,9 @@ def test_taking_a_rule_out_is_noticed(rule: Rule, tmp_path: Path) -> None:
 def test_the_same_tests_pass_while_every_rule_stands() -> None:
     done = outcome(tuple(dict.fromkeys(test for rule in RULES for test in rule.tests)))
     assert done.returncode == PASSED, done.stdout + done.stderr
+
+
+def test_the_page_of_evidence_names_each_rule_and_no_other() -> None:
+    page = (ROOT / "docs/evidence.md").read_text("utf-8").partition("## The rules")[2]
+    listed = [line.removeprefix("- ") for line in page.splitlines() if line.startswith("- ")]
+    assert listed == [rule.name for rule in RULES]
