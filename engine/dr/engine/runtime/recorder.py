@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
@@ -46,6 +46,14 @@ class _Wanted:
     def may_lapse(self) -> bool:
         """Whether the journal may refuse it for its time."""
         return any(draft.until is not None for draft in self.drafts)
+
+    def goes_with(self, others: Sequence[_Wanted]) -> bool:
+        """Whether it may be in one transaction with ``others``: a refusal is for one alone."""
+        if not others:
+            return True
+        if self.may_lapse or others[0].may_lapse:
+            return False
+        return all(self.units.isdisjoint(other.units) for other in others)
 
 
 class Recorder:
@@ -106,14 +114,10 @@ class Recorder:
     def _write_together(self) -> None:
         """Write what waits, in its order, up to the first that meets a unit a second time."""
         together: list[_Wanted] = []
-        units: set[tuple[str | None, str | None]] = set()
-        while self._waiting and not units & self._waiting[0].units:
-            if together and (self._waiting[0].may_lapse or together[0].may_lapse):
-                break  # a refusal is for one alone
+        while self._waiting and self._waiting[0].goes_with(together):
             wanted = self._waiting.popleft()
             if self._may_be_written(wanted):
                 together.append(wanted)
-                units |= wanted.units
         if not together:
             return
         try:
@@ -216,8 +220,9 @@ class Recorder:
 
     def redact(self, text: str) -> str:
         """Return ``text`` with every resolved secret and every secret output masked."""
-        for value in sorted(self._hidden, key=len, reverse=True):
-            text = text.replace(value, "***")
+        if self._hidden:
+            for value in sorted(self._hidden, key=len, reverse=True):
+                text = text.replace(value, "***")
         return self._secrets.redact(text)
 
     def _masked(self, draft: Draft) -> Draft:
