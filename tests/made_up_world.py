@@ -253,6 +253,13 @@ INVENTORY: Mapping[str, Any] = {
 }
 
 
+def inventory_of(web: int) -> dict[str, Any]:
+    """Return the inventory with so many hosts in the group ``web``."""
+    names = [f"web-{number}" for number in range(1, web + 1)]
+    hosts: dict[str, Any] = {name: {} for name in ("db-a", "db-b", *names)}
+    return {**INVENTORY, "hosts": hosts, "groups": {"web": names}}
+
+
 class MadeUpWorld:
     """A runbook, its actions, and engines that come and go."""
 
@@ -262,6 +269,7 @@ class MadeUpWorld:
         *actions: Action,
         inputs: Mapping[str, Any] | None = None,
         mode: str = "real",
+        web: int = 4,
     ) -> None:
         self.outside = Outside()
         self.clock = FastClock()
@@ -285,7 +293,7 @@ class MadeUpWorld:
             mode=mode,
             requester="cai",
             inputs=dict(inputs or {}),
-            inventory=dict(INVENTORY),
+            inventory=inventory_of(web),
             created=START,
         )
         self.journal.create(self.record, [Draft(Kind.RUN_CREATED, data={"runbook": "made-up"})])

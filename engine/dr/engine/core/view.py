@@ -26,6 +26,10 @@ _E, _S = StepEvent, StepState
 _RESTLESS = frozenset({_S.RUNNING, _S.WAITING, _S.IN_DOUBT, _S.UNDOING})
 
 
+_OF_ALL_UNITS = frozenset({Kind.STEP_PLANNED, Kind.STEP_REOPENED})
+"""Events that move more units than the one they name."""
+
+
 def moved(state: StepState, event: StepEvent) -> StepState:
     """Return the state after ``event``; what happens to a pending unit releases it first.
 
@@ -83,6 +87,9 @@ class StepView:
     forced: bool = False  # a person let the run go on without it
     started: datetime | None = None
     ended: datetime | None = None
+    standing: dict[StepState, dict[str | None, None]] = field(default_factory=dict)
+    """The hosts of the units in each state: nobody counts five thousand units for each event."""
+    _stood: dict[str | None, StepState] = field(default_factory=dict)
 
     def unit(self, host: str | None) -> UnitView:
         """Return the unit on ``host``, made when it is new."""
@@ -93,9 +100,25 @@ class StepView:
     @property
     def is_restless(self) -> bool:
         """Whether something is under way, waits or is in doubt."""
-        return self.state in _RESTLESS or any(
-            u.state in _RESTLESS for u in list(self.units.values())
-        )
+        return self.state in _RESTLESS or any(self.standing.get(state) for state in _RESTLESS)
+
+    def hosts_in(self, *states: StepState) -> list[str | None]:
+        """List the hosts whose units stand in one of ``states``."""
+        return [host for state in states for host in list(self.standing.get(state, ()))]
+
+    def count(self, *states: StepState) -> int:
+        """Return how many units stand in one of ``states``."""
+        return sum(len(self.standing.get(state, ())) for state in states)
+
+    def sort_in(self, host: str | None) -> None:
+        """Take note of the state that the unit on ``host`` has come to."""
+        unit = self.units.get(host)
+        if unit is None or self._stood.get(host) is unit.state:
+            return
+        if host in self._stood:
+            del self.standing[self._stood[host]][host]
+        self._stood[host] = unit.state
+        self.standing.setdefault(unit.state, {})[host] = None
 
     @property
     def latest(self) -> UnitView | None:
@@ -193,6 +216,8 @@ class RunView:
         _APPLY[event.kind](self, event)
         step = self.steps.get(event.step) if event.step else None
         if step is not None:
+            for host in list(step.units) if event.kind in _OF_ALL_UNITS else [event.host]:
+                step.sort_in(host)
             if step.is_restless:
                 self._restless[step.id] = step
             else:

@@ -151,7 +151,14 @@ class Beginner:
         seen = self.context.view.steps.get(step.id)
         unit = seen.units.get(host) if seen else None
         number = (unit.attempt if unit else 0) + 1
-        work = lambda: self.conductor.conduct(step, host, number)  # noqa: E731 - bound here
+
+        def work() -> None:
+            # it may have waited for a worker while people paused or too many others failed
+            if self.course.stops(step):
+                self.course.hold(step)
+            elif not self.fan_outs.gives_up(step):
+                self.conductor.conduct(step, host, number)
+
         self.crew.do((step.id, host), work, step.timeout)
 
     def retry_later(self, step: Step, host: str | None, number: int, at: str) -> None:

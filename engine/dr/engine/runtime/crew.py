@@ -50,6 +50,7 @@ class Crew:
         self._keeps: tuple[Key, Work] | None = None
         self._is_follow_up = False
         self._busy: dict[Key, float] = {}
+        self._on: dict[str, set[Key]] = {}
         self._later: list[tuple[datetime, int, Work]] = []
         self._count = itertools.count()
         self.cut: BaseException | None = None
@@ -74,13 +75,14 @@ class Crew:
 
     def is_busy_inside(self, steps: set[str]) -> bool:
         """Whether somebody is busy with one of ``steps``."""
-        return any(key[0] in steps for key in list(self._busy))
+        return any(self._on.get(step) for step in steps)
 
     def do(self, key: Key, work: Work, timeout: timedelta = timedelta(0)) -> None:
         """Have ``work`` done by a worker, unless somebody is busy with the same thing."""
         if key in self._busy:
             return
         self._busy[key] = time.monotonic()
+        self._on.setdefault(key[0], set()).add(key)
         if self._is_follow_up and self._keeps is None:
             self._keeps = (key, work)
         else:
@@ -143,6 +145,7 @@ class Crew:
         finally:
             self._context.recorder.works_on(None)
             self._busy.pop(key, None)
+            self._on[key[0]].discard(key)
 
     def _broke_down(self, step_id: str, error: DrError) -> None:
         data = {"state": "failed", "because": error.message}

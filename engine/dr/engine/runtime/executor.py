@@ -178,11 +178,14 @@ class Executor:
                 continue
             self._tend(step, seen)
             goes_on = seen.fan_out and seen.state is _S.RUNNING and not self.course.stops(step)
-            if goes_on and not self.fan_outs.settle(step):
+            # while a batch is under way all of it was handed out
+            idle = goes_on and not self.crew.is_busy_inside({step.id})
+            if idle and not self.fan_outs.settle(step):
                 self.beginner.advance(step)
 
     def _tend(self, step: Step, seen: StepView) -> None:
-        for unit in list(seen.units.values()):
+        for host in seen.hosts_in(_S.IN_DOUBT, _S.WAITING):
+            unit = seen.units[host]
             mark = (step.id, unit.host, unit.attempt, str(unit.state))
             if self.crew.is_busy((step.id, unit.host)) or mark in self._tended:
                 continue

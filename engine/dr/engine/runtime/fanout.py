@@ -35,7 +35,7 @@ class FanOut:
     def startable(self, step: Step) -> list[str]:
         """List the hosts of the current batch that have not begun."""
         seen = self.context.view.steps[step.id]
-        if self._failures(seen) > self._allowed(step, seen):
+        if self.gives_up(step):
             return []
         for number, batch in enumerate(seen.batches):
             units = [seen.units[host] for host in batch]
@@ -46,20 +46,27 @@ class FanOut:
             return [str(u.host) for u in units if u.state is _S.PENDING]
         return []
 
+    def gives_up(self, step: Step) -> bool:
+        """Whether so many hosts failed that no further one may start."""
+        seen = self.context.view.steps.get(step.id)
+        if seen is None or not seen.fan_out:
+            return False
+        return self._failures(seen) > self._allowed(step, seen)
+
     def settle(self, step: Step) -> bool:
         """Write the step's end when every host has ended or too many failed; return whether."""
         seen = self.context.view.steps[step.id]
         failures = self._failures(seen)
-        under_way = [u for u in list(seen.units.values()) if u.state not in ENDED | {_S.PENDING}]
-        left = [u for u in list(seen.units.values()) if u.state is _S.PENDING]
+        left = seen.hosts_in(_S.PENDING)
         too_many = failures > self._allowed(step, seen)
+        under_way = len(seen.units) - len(left) - seen.count(*ENDED)
         if under_way or (left and not too_many):
             return False
         good = {
             str(u.host): dict(u.outputs) for u in list(seen.units.values()) if u.state in ENDED_WELL
         }
-        bad = sorted(str(u.host) for u in list(seen.units.values()) if u.state is _S.FAILED)
-        outputs = {"hosts": good, "failed": bad, "not_started": sorted(str(u.host) for u in left)}
+        bad = sorted(map(str, seen.hosts_in(_S.FAILED)))
+        outputs = {"hosts": good, "failed": bad, "not_started": sorted(map(str, left))}
         data: dict[str, Any] = {"state": "failed" if too_many else "succeeded", "outputs": outputs}
         if too_many:
             data["because"] = f"{failures} of {len(seen.units)} hosts failed: {', '.join(bad)}"
@@ -67,7 +74,7 @@ class FanOut:
         return True
 
     def _failures(self, seen: StepView) -> int:
-        return sum(1 for u in list(seen.units.values()) if u.state is _S.FAILED)
+        return seen.count(_S.FAILED)
 
     def _allowed(self, step: Step, seen: StepView) -> int:
         return allowed_failures((step.strategy or Strategy()).max_failures, len(seen.units))
