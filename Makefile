@@ -39,7 +39,7 @@ check: static ## format, lint, types, floors, and the tests that need no lab
 
 test: check ## check, then every other test
 	$(if $(RULES),$(call run_tests,-n 2 $(RULES)))
-	$(if $(FULL),$(call run_tests,$(FULL)))
+	$(if $(FULL),$(call run_tests,-n 2 --dist loadfile $(FULL)))
 
 bench: setup ## measure side by side against peers
 	@bench/run

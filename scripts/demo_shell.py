@@ -34,6 +34,11 @@ class DemoError(Exception):
     """The demo can not go on; says why, and what to type."""
 
 
+def wrapped(text: str, width: int) -> list[str]:
+    """Return the lines of a text; a path stays in one piece, to be copied."""
+    return textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)
+
+
 def _chinese() -> bool:
     for name in ("DR_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
         if os.environ.get(name):
@@ -60,7 +65,7 @@ def heading(text: str) -> None:
 
 def say(text: str) -> None:
     """Print a sentence, wrapped; a Chinese one as it is."""
-    print(text if CHINESE else textwrap.fill(text, 88), flush=True)
+    print(text if CHINESE else "\n".join(wrapped(text, 88)), flush=True)
 
 
 def command_line(*words: str) -> str:
@@ -178,7 +183,7 @@ def fact(name: str, text: str) -> None:
     """Print one line of what happened, wrapped under its name."""
     cells = sum(2 if letter >= FIRST_WIDE else 1 for letter in name)
     label = _styled(name, "1") + " " * max(1, 14 - cells)
-    first, *rest = textwrap.wrap(text, 74) if not CHINESE else [text]
+    first, *rest = wrapped(text, 74) if not CHINESE else [text]
     print("  " + label + first)
     for line in rest:
         print(" " * 16 + line)
