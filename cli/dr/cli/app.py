@@ -47,7 +47,7 @@ VERBS: dict[str, Lazy] = {
     "pause": _at("pause", N_("Start nothing new in a run.")),
     "continue": _at("continue_", N_("Take the pause of a run back.")),
     "abort": _at("abort", N_("Give a run up; its closing steps still run.")),
-    "journal": _at("journal", N_("Check the journal of a run.")),
+    "journal": _at("journal", N_("Check the journal of a run, or write it as evidence.")),
     "inventory": _at("inventory", N_("Show or check hosts, services and people.")),
     "standing": _at("standing", N_("Sign an authorisation beforehand, within bounds.")),
     "lab": _at("lab", N_("A miniature data centre to break and recover.")),

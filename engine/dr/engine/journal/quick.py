@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from dr.engine.core.errors import JournalError
 from dr.engine.core.events import Event
 from dr.engine.core.values import parse_utc
 from dr.engine.journal.rows import event_of
-from dr.engine.journal.sqlite_errors import journal_error
+from dr.engine.journal.sqlite_errors import journal_error, unreadable
+from dr.engine.journal.sqlite_looking import look
 
 _RUNS = """
 SELECT run.id, runbook, environment, mode, requester, created, run.state, run.epoch, run.seq,
@@ -74,7 +74,7 @@ def quick_events(path: Path | str, run: str, after: int = 0) -> list[Event]:
 def _rows(path: Path, sql: str, params: tuple[object, ...]) -> list[tuple[Any, ...]]:
     if not path.exists() or not path.stat().st_size:
         return []
-    with _said(path), closing(_connect(path)) as connection:
+    with _said(path), closing(look(path)) as connection:
         if not connection.execute(
             "SELECT 1 FROM sqlite_master WHERE name IN ('event', 'question')"
         ).fetchone():
@@ -84,20 +84,6 @@ def _rows(path: Path, sql: str, params: tuple[object, ...]) -> list[tuple[Any, .
                 code="journal_foreign",
             )
         return connection.execute(sql, params).fetchall()
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    uri = f"file:{quote(str(path.absolute()))}?mode=ro"
-    try:
-        connection = sqlite3.connect(uri, uri=True, timeout=2.0, isolation_level=None)
-        connection.execute("PRAGMA schema_version")
-    except sqlite3.OperationalError:
-        # WAL wants to make its index beside the file; where the folder is read-only and there
-        # is no WAL left to read, the file alone is the whole truth
-        if path.with_name(path.name + "-wal").exists():
-            raise
-        connection = sqlite3.connect(f"{uri}&immutable=1", uri=True, isolation_level=None)
-    return connection
 
 
 def _run(row: tuple[Any, ...]) -> QuickRun:
@@ -125,3 +111,5 @@ def _said(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise journal_error(error, path) from error
+    except OSError as error:
+        raise unreadable(error, path) from error

@@ -18,7 +18,7 @@ from dr.engine.journal import refusals
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 # what is encoded was copied by ``_plain`` and holds no circle
-_encode = json.JSONEncoder(
+canonical_text = json.JSONEncoder(
     ensure_ascii=False,
     sort_keys=True,
     separators=(",", ":"),
@@ -62,7 +62,7 @@ def data_text(value: object) -> tuple[Any, str]:
         ValueError: a number is not finite.
     """
     data = _plain(value)
-    text = _encode(data)
+    text = canonical_text(data)
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -15,7 +15,7 @@ from dr.engine.core.faults import passage
 from dr.engine.core.ports import Clock, Lease, RunRecord
 from dr.engine.core.states import RunState
 from dr.engine.journal import refusals
-from dr.engine.journal.database import Database, Transaction, first
+from dr.engine.journal.database import Database, Row, Transaction, first
 from dr.engine.journal.index_tables import IndexTables
 from dr.engine.journal.projection import SetState, changes
 from dr.engine.journal.records import NEW, resolve, stamped
@@ -163,6 +163,10 @@ class SqlJournal:
         """List runs, newest first."""
         records = [record_of(row) for row in self._db.read(self._sql.records, {})]
         return [r for r in records if not (unfinished and RunState(r.state).ended)]
+
+    def rows(self, run: str) -> list[Row]:
+        """Return the rows of a run's events as they are on disk, in order, undecoded."""
+        return list(self._db.read(self._sql.all_events, {"run": run}))
 
     def verify(self, run: str) -> Verdict:
         """Check every row of ``run`` against the chain, and the index against the rows.

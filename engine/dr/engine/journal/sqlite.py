@@ -7,19 +7,19 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import quote
 
-from dr.engine.core.errors import JournalBusyError, JournalError
+from dr.engine.core.errors import JournalBusyError
 from dr.engine.core.faults import passage
 from dr.engine.core.ports import Lease
 from dr.engine.journal import refusals, schema
 from dr.engine.journal.database import Audit, Params, Row, Transaction, first
 from dr.engine.journal.run_holds import RunHolds
-from dr.engine.journal.sqlite_errors import journal_error
+from dr.engine.journal.sqlite_errors import journal_error, unreadable, unwritable
+from dr.engine.journal.sqlite_looking import look, read_only
 from dr.engine.journal.sqlite_texts import TABLES, TEXTS
 from dr.engine.journal.statements import VERSION, Statement, Statements, by_name, in_order_of
 
@@ -27,6 +27,8 @@ BUSY_S = 10.0
 """How long a write waits for another process's write."""
 
 _TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+_LENIENT = partial(str, encoding="utf-8", errors="replace")
+"""Reads text that somebody may have damaged; a function of Python's own would cost a frame each."""
 _ENTER = by_name("""
 INSERT INTO worker (run, holder, epoch, renewed_at, expires_at)
 VALUES (:run, :holder, :epoch, CURRENT_TIMESTAMP, NULL)
@@ -140,11 +142,15 @@ class SqliteDatabase:
         os.register_at_fork(after_in_child=self._holds.forget)
 
     def open(self) -> None:
-        """Connect, and bring a new database to the newest schema."""
+        """Connect, and bring a new database to the newest schema; where nothing can be written,
+        what is there can be read and every write is refused."""
         with self._mutex:
-            if self._writer is not None:
+            if self._reader is not None:
                 return
             with self._said():
+                if read_only(self.path):
+                    self._reader = self._looked()
+                    return
                 self._create_file()
                 writer = self._ready(self._connect())
                 self._writer, self._reader = writer, self._connect()
@@ -167,7 +173,8 @@ class SqliteDatabase:
         self._mutex.acquire()
         try:
             self.open()
-            assert self._writer is not None  # noqa: S101 - open() connected
+            if self._writer is None:
+                raise unwritable(self.path)
             self._writer.execute("BEGIN IMMEDIATE")
         except BaseException as error:
             self._mutex.release()
@@ -192,12 +199,8 @@ class SqliteDatabase:
     @contextmanager
     def audit(self) -> Iterator[Audit]:
         """Open the file for a look of its own."""
-        uri = f"file:{quote(str(self.path))}?mode=ro"
-        with (
-            self._said(),
-            closing(sqlite3.connect(uri, uri=True, timeout=self._busy_s)) as connection,
-        ):
-            connection.text_factory = lambda raw: raw.decode(errors="replace")
+        with self._said(), closing(look(self.path, self._busy_s)) as connection:
+            connection.text_factory = _LENIENT
             yield _Audit(connection, self.path)
 
     def hold(self, run: str) -> None:
@@ -248,6 +251,16 @@ class SqliteDatabase:
         connection.execute("PRAGMA foreign_keys=ON")
         return connection
 
+    def _looked(self) -> sqlite3.Connection:
+        connection = look(self.path, self._busy_s)
+        try:
+            if not self._is_current(connection):
+                raise unwritable(self.path)  # nothing in it yet, or it wants a migration
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
     def _ready(self, connection: sqlite3.Connection) -> sqlite3.Connection:
         try:
             if not self._is_current(connection):
@@ -295,11 +308,7 @@ class SqliteDatabase:
         except sqlite3.Error as error:
             raise journal_error(error, self.path) from error
         except OSError as error:
-            raise JournalError(
-                f"the journal {self.path} cannot be opened: {error.strerror or error}",
-                hint=f"Look at the folder with 'ls -ld {self.path.parent}'.",
-                code="journal_unreachable",
-            ) from error
+            raise unreadable(error, self.path) from error
 
 
 def _begin(connection: Any) -> None:

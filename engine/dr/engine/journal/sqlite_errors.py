@@ -26,12 +26,7 @@ def journal_error(error: sqlite3.Error, path: Path) -> JournalError:
             code="journal_full",
         )
     if kind == "SQLITE_READONLY":
-        return JournalError(
-            f"the journal {path} cannot be written",
-            hint=f"Make the file and its folder writable ('ls -ld {path.parent} {path}'), "
-            f"{_RESUME}.",
-            code="journal_read_only",
-        )
+        return unwritable(path)
     if kind in {"SQLITE_CORRUPT", "SQLITE_NOTADB"}:
         return damaged(path, str(error))
     if kind in {"SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH"}:
@@ -49,6 +44,24 @@ def journal_error(error: sqlite3.Error, path: Path) -> JournalError:
     return JournalError(
         f"the journal {path} refused: {error}",
         hint="Type 'dr journal verify RUN' to have it checked.",
+    )
+
+
+def unwritable(path: Path) -> JournalError:
+    """Return the error for a journal that can only be read."""
+    return JournalError(
+        f"the journal {path} cannot be written",
+        hint=f"Make the file and its folder writable ('ls -ld {path.parent} {path}'), {_RESUME}.",
+        code="journal_read_only",
+    )
+
+
+def unreadable(error: OSError, path: Path) -> JournalError:
+    """Return the error for a file that the operating system does not open."""
+    return JournalError(
+        f"the journal {path} cannot be opened: {error.strerror or error}",
+        hint=f"Look at the folder with 'ls -ld {path.parent}'.",
+        code="journal_unreachable",
     )
 
 

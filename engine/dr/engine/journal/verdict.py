@@ -72,7 +72,7 @@ class Walk:
             return self.bad(f"event {expected} is missing: event {seq} is next", expected)
         if seq < expected:
             return self.bad(f"event {seq} is there out of its place", seq)
-        if _hash_of(self.head, row) != row[9]:
+        if hash_of(self.head, row) != row[9]:
             return self.bad(f"event {seq} is not as it was written: its hash does not fit", seq)
         try:
             event = event_of(row)
@@ -84,12 +84,20 @@ class Walk:
         return None
 
 
-def _hash_of(previous: str, row: Row) -> str:
+def hash_of(previous: str, row: Row) -> str:
+    """Return the hash that ``row`` must carry; empty when a column is not of its type."""
     run, seq, at, kind, step, host, attempt, epoch, data, _hash = row
-    texts = (run, at, kind, data, *(v for v in (step, host) if v is not None))
-    numbers = (seq, epoch, *(() if attempt is None else (attempt,)))
-    sound = all(isinstance(v, str) for v in texts) and all(isinstance(v, int) for v in numbers)
-    if not sound:
+    if not (
+        isinstance(run, str)
+        and isinstance(at, str)
+        and isinstance(kind, str)
+        and isinstance(data, str)
+        and isinstance(seq, int)
+        and isinstance(epoch, int)
+        and (step is None or isinstance(step, str))
+        and (host is None or isinstance(host, str))
+        and (attempt is None or isinstance(attempt, int))
+    ):
         return ""
     return chained(
         previous,

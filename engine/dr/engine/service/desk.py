@@ -53,6 +53,7 @@ from dr.inventory.workspace import (
 )
 
 if TYPE_CHECKING:
+    from dr.engine.service.bundles import Exported
     from dr.engine.service.catalog import RunbookEntry
     from dr.engine.service.plans import Plan
 
@@ -351,6 +352,14 @@ class Desk:
     def verify(self, run: str) -> Verdict:
         """Check the hash chain of a run."""
         return self.journal.verify(self.journal.run(run).id)
+
+    def export(
+        self, run: str, path: Path, *, withhold: Sequence[str] = (), key: Path | None = None
+    ) -> Exported:
+        """Write the journal of a run to one file that is checked anywhere."""
+        from dr.engine.service.bundles import export
+
+        return export(self.journal, run, path, withhold=withhold, key=key, now=datetime.now(UTC))
 
     def report(self, run: str, languages: Sequence[str] = ("en", "zh")) -> list[Path]:
         """Write the reports of a run as it stands now; return their files."""

@@ -164,6 +164,43 @@ def check_signature(
     )
 
 
+def check_any(text: str, signature: str, *, signers: str, namespace: str, at: datetime) -> Check:
+    """Say whether one of ``signers`` signed ``text`` for ``namespace``, and which.
+
+    Args:
+        signers: the text of an OpenSSH allowed_signers file.
+        at: when the key had to count.
+
+    Returns:
+        True with ``by`` and ``key`` in its facts, or False with what is wrong.
+    """
+    with tempfile.TemporaryDirectory(prefix="dr-verify-") as folder:
+        allowed, armoured = Path(folder) / "allowed_signers", Path(folder) / "signature"
+        allowed.write_text(signers, encoding="utf-8")
+        armoured.write_text(signature, encoding="utf-8")
+        files = ["-f", str(allowed), "-s", str(armoured)]
+        moment = ["-O", f"verify-time={at.astimezone(UTC):%Y%m%d%H%M%S}"]
+        fits = _keygen(
+            ["-Y", "check-novalidate", "-n", namespace, "-s", str(armoured)], text, _CHECK_LIMIT_S
+        )
+        if fits.returncode != 0:
+            because = "the signature does not fit what it signs"
+            return Check(holds=False, because=because, facts={"ssh_keygen": _said(fits)})
+        found = _keygen(["-Y", "find-principals", *files, *moment], "", _CHECK_LIMIT_S)
+        for who in found.stdout.decode(errors="replace").split("\n"):
+            words = ["-Y", "verify", *files, "-I", who, "-n", namespace, *moment]
+            if who and _keygen(words, text, _CHECK_LIMIT_S).returncode == 0:
+                key = fits.stdout.decode().rpartition(" ")[2].strip()
+                return Check(
+                    holds=True, because=f"signed by '{who}'", facts={"by": who, "key": key}
+                )
+    return Check(
+        holds=False,
+        because="it was signed by a key that is nobody's, or did not count at that moment",
+        facts={"ssh_keygen": _said(found)},
+    )
+
+
 def _keygen(arguments: list[str], text: str, limit_s: int) -> subprocess.CompletedProcess[bytes]:
     # days in allowed_signers and verify-time are read in the local zone: make that UTC
     environment = {**os.environ, "TZ": "UTC", "LC_ALL": "C"}
