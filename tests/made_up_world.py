@@ -207,11 +207,20 @@ class Given:
 
 
 class NoSecrets:
+    def __init__(self) -> None:
+        self._hidden = ["resolved-env:PASSWORD"]
+
     def resolve(self, reference: str) -> Secret:
         return Secret(f"resolved-{reference}", reference)
 
+    def hide(self, value: str) -> None:
+        if value:
+            self._hidden.append(value)
+
     def redact(self, text: str) -> str:
-        return text.replace("resolved-env:PASSWORD", "***")
+        for value in self._hidden:
+            text = text.replace(value, "***")
+        return text
 
 
 class NoLogs:

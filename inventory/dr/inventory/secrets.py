@@ -187,6 +187,11 @@ class SecretsInUse:
             self._redactor.add(secret.reveal())
         return secret
 
+    def hide(self, value: str) -> None:
+        """Mask ``value`` from now on as if it had been resolved."""
+        with self._lock:
+            self._redactor.add(value)
+
     def redact(self, text: str) -> str:
         """Return ``text`` with every secret resolved so far, and its usual encodings, masked."""
         with self._lock:

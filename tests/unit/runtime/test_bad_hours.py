@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from dr.engine.core.errors import (
+    FailedError,
     LostContactError,
     RefusedError,
     RetryableError,
@@ -558,6 +559,27 @@ def test_a_secret_output_never_reaches_the_journal_through_a_later_input() -> No
     assert world.run() is RunState.SUCCEEDED
     assert "open-sesame" in str(use.seen_inputs[0]["y"])
     assert "open-sesame" not in str(world.journal.events(RUN))
+
+
+@pytest.mark.parametrize("effect", ["idempotent", "once"])
+def test_what_a_command_said_before_it_failed_is_not_kept_where_an_output_is_secret(
+    effect: str,
+) -> None:
+    outside = Outside()
+    facts = {"exit_code": 3, "stdout": "one\nopen-sesame", "stderr": "it broke"}
+    error = FailedError("it ended with exit code 3: open-sesame", facts=facts)
+    token = Do(outside, "do.token", raises=[error], probes=False)
+    world = made(
+        f"  - {{id: a, uses: do.token, effect: {effect}, on_failure: fail, in_doubt: fail,"
+        " outputs: {token: {from: value, secret: true}}}\n",
+        outside,
+        token,
+    )
+    assert world.run() is RunState.FAILED
+    text = str(world.journal.events(RUN))
+    assert "open-sesame" not in text
+    assert "it broke" not in text
+    assert "it ended with exit code 3: ***" in text
 
 
 class Breaking(MemoryJournal):

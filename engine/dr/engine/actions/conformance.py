@@ -115,6 +115,12 @@ class RecordingWorld:
             raise RefusedError(f"there is no secret {name}")
         return Secret(self._secrets[name], name)
 
+    def redact(self, text: str) -> str:
+        """Return ``text`` with the secrets that it was made with masked."""
+        for value in self._secrets.values():
+            text = text.replace(value, "***")
+        return text
+
     def cancelled(self) -> bool:
         """Whether somebody set ``is_cancelled``."""
         return self.is_cancelled

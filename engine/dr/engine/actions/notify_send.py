@@ -147,8 +147,10 @@ class NotifySend(Driver[NotifyInputs]):
             sender=post.sender,
             name=person.name,
             address=person.address,
-            subject=_prefix(world.inventory, record.mode) + _both(given.subject, " / "),
-            text=_both(given.text, "\n\n--\n\n") + f"\n\n[{record.id} {attempt.step}]\n",
+            subject=_prefix(world.inventory, record.mode)
+            + world.redact(_both(given.subject, " / ")),
+            text=world.redact(_both(given.text, "\n\n--\n\n"))
+            + f"\n\n[{record.id} {attempt.step}]\n",
             at=world.clock.now(),
             identity=message_id(attempt.key, person.id),
             headers={"X-DR-Run": record.id, "X-DR-Step": attempt.step},

@@ -159,6 +159,11 @@ class Step:
     where: str = ""
 
     @property
+    def has_secret_outputs(self) -> bool:
+        """Whether something that the step puts out must be seen by nobody."""
+        return any(output.secret for output in self.outputs.values())
+
+    @property
     def is_ladder(self) -> bool:
         """Whether this step is an ordered choice of rungs."""
         return bool(self.rungs)

@@ -211,6 +211,9 @@ class World(Protocol):
             RefusedError: it cannot be resolved.
         """
 
+    def redact(self, text: str) -> str:
+        """Return ``text`` as it may leave for people's eyes: every secret known so far masked."""
+
     def cancelled(self) -> bool:
         """Whether the run wants this attempt to stop waiting (abort, lost lease)."""
 
@@ -399,6 +402,9 @@ class Secrets(Protocol):
         Raises:
             RefusedError: it cannot be resolved; the hint says how to mend it.
         """
+
+    def hide(self, value: str) -> None:
+        """Mask ``value`` from now on as if it had been resolved: an output is secret."""
 
     def redact(self, text: str) -> str:
         """Return ``text`` with every secret resolved so far, and its usual encodings, masked."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -27,12 +28,13 @@ from dr.engine.core.ports import Action, Attempt, Check, Outcome, Presence, Prob
 from dr.engine.core.states import IllegalTransitionError, StepState
 from dr.engine.core.values import UNKNOWN, utc_text
 from dr.engine.runtime.context import RunContext
-from dr.engine.runtime.recorder import StoppedError
+from dr.engine.runtime.recorder import StoppedError, texts
 from dr.engine.runtime.validity import approved_until, ask_anew
 from dr.engine.runtime.world import AttemptWorld
 
 log = logging.getLogger("dr.runtime")
 
+MASK = "***"
 CAREFUL = frozenset({Effect.ONCE, Effect.IRREVERSIBLE})
 """Effects that are never repeated on a guess."""
 
@@ -306,7 +308,7 @@ class Conductor:
         data: dict[str, Any] = {"state": state}
         error: DrError | None = more.get("error")
         if error is not None:
-            data["error"] = error_data(error)
+            data["error"] = error_data(discreet(step, error))
         if more.get("retry_at") is not None:
             data["retry_at"] = utc_text(more["retry_at"])
         for name in ("via", "effect"):
@@ -319,12 +321,31 @@ class Conductor:
         self._end(step, host, number, state, **more)
 
     def _lost(self, step: Step, host: str | None, number: int, error: DrError) -> None:
+        error = discreet(step, error)
         data = {"message": error.message, "error": error_data(error)}
         self.context.recorder.write(Draft(Kind.LOST, step.id, host, number, data))
 
     def _write(self, kind: Kind, attempt: Attempt, data: Mapping[str, Any]) -> None:
         step = attempt.step
         self.context.recorder.write(Draft(kind, step, attempt.host, attempt.number, data))
+
+
+def discreet(step: Step, error: DrError) -> DrError:
+    """Return the error without what the command said, when an output of the step is secret.
+
+    A command that fails has no outputs that could be masked by their value.
+    """
+    facts = getattr(error, "facts", None) or {}
+    if not step.has_secret_outputs or not facts:
+        return error
+    said = {line.strip() for text in texts(facts) for line in (text, *text.splitlines())} - {""}
+    quiet = copy(error)
+    for line in sorted(said, key=len, reverse=True):
+        quiet.message = quiet.message.replace(line, MASK)
+        quiet.hint = quiet.hint.replace(line, MASK)
+    known = {name: value for name, value in facts.items() if not list(texts(value))}
+    setattr(quiet, "facts", {**known, "withheld": True})  # noqa: B010 - only actions' errors have it
+    return quiet
 
 
 def error_data(error: DrError) -> dict[str, Any]:

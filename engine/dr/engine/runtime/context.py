@@ -88,6 +88,7 @@ class RunContext:
     provisional: bool = False
     stopping: threading.Event = field(default_factory=threading.Event)
     hidden: dict[str, dict[str, Any]] = field(default_factory=dict)
+    quiet: set[tuple[str, int]] = field(default_factory=set)
     _latest: tuple[datetime | None, float] = (None, 0.0)
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
@@ -72,7 +72,6 @@ class Recorder:
         self.lock = threading.RLock()
         self.touched: SimpleQueue[str | None] = SimpleQueue()
         self.broken: DrError | None = None
-        self._hidden: frozenset[str] = frozenset()
         self._worker = threading.local()
         self._waiting: deque[_Wanted] = deque()
 
@@ -215,19 +214,28 @@ class Recorder:
 
     def hide(self, value: Any) -> None:
         """Mask an output that is declared secret wherever it would be written from now on."""
-        if isinstance(value, str) and value:
-            self._hidden |= {value}
+        for text in texts(value):
+            self._secrets.hide(text)
 
     def redact(self, text: str) -> str:
         """Return ``text`` with every resolved secret and every secret output masked."""
-        if self._hidden:
-            for value in sorted(self._hidden, key=len, reverse=True):
-                text = text.replace(value, "***")
         return self._secrets.redact(text)
 
     def _masked(self, draft: Draft) -> Draft:
         data = _walk(draft.data, self.redact)
         return Draft(draft.kind, draft.step, draft.host, draft.attempt, data, draft.until)
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Yield every text in ``value``, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from texts(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from texts(inner)
 
 
 def _walk(value: Any, redact: Callable[[str], str]) -> Any:

@@ -12,6 +12,9 @@ from dr.engine.core.ports import Attempt, Clock, RunRecord
 from dr.engine.core.values import Secret
 from dr.engine.runtime.context import RunContext
 
+NOT_KEPT = "[not kept: an output of this step is secret]\n"
+"""Stands in the log file for all that such a step says."""
+
 
 @dataclass(frozen=True)
 class AttemptWorld:
@@ -56,8 +59,25 @@ class AttemptWorld:
         self.context.recorder.write(Draft(self.handle_kind, step, host, number, data))
 
     def output(self, text: str) -> None:
-        """Append to the attempt's log file, redacted."""
-        self._writer()(self.context.recorder.redact(text))
+        """Append to the attempt's log file, redacted.
+
+        What a step with a secret output says is not kept: it is printed before anybody can know
+        which part of it is the secret.
+        """
+        if self._is_secret():
+            text = self._not_kept()
+        self._writer()(self.redact(text))
+
+    def _not_kept(self) -> str:
+        told = (self.attempt.key, self.attempt.number)
+        if told in self.context.quiet:
+            return ""
+        self.context.quiet.add(told)
+        return NOT_KEPT
+
+    def _is_secret(self) -> bool:
+        step = self.context.runbook.by_id.get(self.attempt.step.partition(".")[0])
+        return step is not None and step.has_secret_outputs
 
     def _writer(self) -> Callable[[str], None]:
         return self.context.ports.logs.writer(self.attempt)
@@ -66,6 +86,10 @@ class AttemptWorld:
         """Resolve a secret reference at the moment of use."""
         name = reference if isinstance(reference, str) else str(reference.get("secret", ""))
         return self.context.ports.secrets.resolve(name)
+
+    def redact(self, text: str) -> str:
+        """Return ``text`` with every secret known so far masked."""
+        return self.context.recorder.redact(text)
 
     def cancelled(self) -> bool:
         """Whether the run wants this attempt to stop waiting."""

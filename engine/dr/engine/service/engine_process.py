@@ -44,12 +44,16 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return json.dumps({k: self.redact(v) for k, v in line.items()}, ensure_ascii=False)
+
+    def redact(self, text: str) -> str:
+        """Return ``text`` with secrets masked; the run's own take this place once it has any."""
+        return text
 
 
-def _log_to_stderr() -> None:
+def _log_to_stderr(lines: JsonLines) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(lines)
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("paramiko").setLevel(logging.ERROR)
 
@@ -60,12 +64,14 @@ def carry_out(workspace: Workspace, journal: Journal, record: RunRecord) -> Exit
     Raises:
         HeldError: another engine holds the run.
     """
-    _log_to_stderr()
+    lines = JsonLines()
+    _log_to_stderr(lines)
     lease = _acquire(journal, record.id)
     passage("lease-taken")
     log.info("run %s: epoch %s", record.id, lease.epoch)
     inventory = with_paths(workspace, record.inventory)
     wiring = wire(workspace, journal, inventory, record.environment)
+    lines.redact = wiring.ports.secrets.redact  # type: ignore[method-assign]
     view = fold(record.id, journal.events(record.id))
     recorder = Recorder(journal, lease, view, wiring.ports.secrets)
     runbook = load(record.source, actions=wiring.actions, file=record.file)
