@@ -41,6 +41,14 @@ def test_steps_run_in_the_order_of_the_page() -> None:
     assert world.outside.order == ["a", "b", "c"]
 
 
+def test_a_run_ends_once_whoever_writes_its_end() -> None:
+    for _ in range(5):  # a worker and the main loop both come to the end
+        world = made("  - {id: a, uses: do.it}\nfinally:\n  - {id: b, uses: do.it}\n")
+        assert world.run() is RunState.SUCCEEDED
+        ends = [e.seq for e in world.journal.events(world.record.id) if e.kind is Kind.RUN_ENDED]
+        assert len(ends) == 1
+
+
 def test_a_false_condition_skips_a_step_and_releases_the_next() -> None:
     world = made("  - {id: a, uses: do.it, if: '${{ 1 == 2 }}'}\n  - {id: b, uses: do.it}\n")
     assert world.run() is RunState.SUCCEEDED

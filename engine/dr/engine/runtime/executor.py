@@ -104,6 +104,8 @@ class Executor:
     def _turn(self, touched: Sequence[str]) -> None:
         """Decide what follows; in the main loop, or in a worker whose work is over."""
         self._refuse_to_go_on_without_journal()
+        if self.context.view.state.ended:
+            return  # a worker's turn ended the run while the main loop waited for its own
         for step_id in touched:
             self.planner.touch(step_id)
         self.hearing.obey()
