@@ -92,8 +92,12 @@ class Crew:
 
     def take_turn(self, touched: Sequence[str]) -> None:
         """Take a turn in the main loop; nobody else takes one meanwhile."""
+        self.alone(lambda: self._turn(touched))
+
+    def alone(self, work: Work) -> None:
+        """Do ``work`` while nobody takes a turn."""
         with self._at_turn:
-            self._turn(touched)
+            work()
 
     def _carry_on(self, key: Key, work: Work) -> None:
         """Carry ``work`` out, and then what follows from it."""

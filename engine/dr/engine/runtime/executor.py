@@ -88,7 +88,7 @@ class Executor:
             StoppedError: the lease or the journal is lost; nothing more was done.
         """
         try:
-            self._recover()
+            self.crew.alone(self._recover)
             while not self.context.view.state.ended:
                 self.crew.take_turn(self._listen())
             return self.context.view.state
