@@ -37,6 +37,17 @@ CANARIES: Mapping[str, str] = {
     "said": "canary~said*8P;v",
 }
 
+PLAYBOOK = """\
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: "say it: {{ word }}"
+      ansible.builtin.shell: 'cat; sleep 0.3'
+      args: { stdin: "{{ word }}" }
+    - ansible.builtin.debug: { msg: "it is {{ word }}" }
+    - ansible.builtin.fail: { msg: "because of {{ word }}" }
+"""
+
 RUNBOOK = """\
 format: 1
 name: canaries
@@ -58,6 +69,13 @@ steps:
       env: {{ B: {{ secret: "env:CANARY_ENV" }}, A: {{ secret: "file:secret.txt" }} }}
       shell: |
         printf "%s\\n" "$B"; printf "%s and %s\\n" "$B" "$A" >&2; {pause}
+  - id: play
+    uses: ansible.playbook
+    hosts: target
+    effect: idempotent
+    with:
+      playbook: playbooks/say.yaml
+      extra_vars: {{ word: {{ secret: "file:secret.txt" }} }}
   - id: token
     uses: ssh.run
     hosts: target
@@ -142,6 +160,8 @@ def place(tmp_path: Path) -> Iterator[Place]:
         _write(workspace / "secret.txt", CANARIES["file"])
         for name in ("output", "failed", "said"):
             _write(host / f"{name}.txt", CANARIES[name])
+        (workspace / "playbooks").mkdir()
+        (workspace / "playbooks/say.yaml").write_text(PLAYBOOK)
         (workspace / "dr.yaml").write_text(
             "format: 1\nbureau: { en: B, zh: 局 }\ndefault_environment: lab\n"
             "environments:\n  lab: { kind: lab, inventory: inventory }\nrunbooks: [runbooks]\n"
@@ -165,6 +185,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
         )
         kept = {n: v for n, v in os.environ.items() if not n.startswith(("DR_", "LC_", "LANG"))}
         more = {"CANARY_ENV": CANARIES["env"], "DR_PERSON": "ana", "LC_ALL": "C.UTF-8"}
+        more["PATH"] = f"{DR.parent}:{kept['PATH']}"
         yield Place(host, workspace, {**kept, **more, "DR_LAB": "/nonexistent"}, script)
 
 
@@ -239,8 +260,8 @@ def _view(place: Place, run: str) -> None:
         ["log", run],
         ["plan", "canaries"],
         ["plan", "canaries", "--details", "--json"],
-        *(["show", run, step] for step in ("act", "token", "use", "fails", "again", "ask")),
-        *(["log", run, step] for step in ("look", "act", "token", "use", "fails", "again")),
+        *(["show", run, step] for step in ("act", "play", "token", "use", "fails", "again", "ask")),
+        *(["log", run, step] for step in ("look", "act", "play", "token", "use", "fails", "again")),
     ):
         place.dr(*words)
 
@@ -288,6 +309,10 @@ def _words(letter: EmailMessage) -> bytes:
 
 
 def _met(place: Place, run: str) -> None:
+    played = place.screens[f"log {run} play"]
+    assert "because of ***" in played, (
+        place.screens[f"show {run} play"] + place.screens[f"log {run}"]
+    )
     shown = place.screens[f"log {run} act"]
     assert shown.count("***") >= 3, shown
     assert "***" in place.screens[f"log {run} use"]

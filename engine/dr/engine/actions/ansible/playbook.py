@@ -108,9 +108,9 @@ class AnsiblePlaybook(Driver[AnsiblePlaybookInputs]):
         if code is None:
             is_running = is_alive(folder)
             if not is_running:
-                _forget_secrets(folder)
+                _forget_secrets(folder, world)
             raise _lost(folder, attempt, is_running=is_running)
-        _forget_secrets(folder)
+        _forget_secrets(folder, world)
         return _judged(folder, attempt, code)
 
     def attach(self, attempt: Attempt, world: World) -> Attached:
@@ -124,7 +124,7 @@ class AnsiblePlaybook(Driver[AnsiblePlaybookInputs]):
             return Attached(Found.NEVER_STARTED, "it was withdrawn before it began")
         code = _wait(folder, attempt, world)
         if code is not None:
-            _forget_secrets(folder)
+            _forget_secrets(folder, world)
             return _ended(folder, attempt, code)
         last = progress(folder / "artifacts" / "run").last_task or "none"
         if is_alive(folder):
@@ -235,8 +235,24 @@ def _ended(folder: Path, attempt: Attempt, code: int) -> Attached:
         return Attached(Found.ENDED, f"exit code {code}", error=error)
 
 
-def _forget_secrets(folder: Path) -> None:
+def _forget_secrets(folder: Path, world: World) -> None:
+    """Leave no secret in what ansible-runner keeps: its events say what every task said."""
     (folder / "env" / "extravars").unlink(missing_ok=True)
+    # the whole environment stands in it, with secrets that no step of this run asked for
+    (folder / "artifacts" / "run" / "command").unlink(missing_ok=True)
+    for path in (folder / "runner.log", *(folder / "artifacts").rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            _mask(path, world)
+
+
+def _mask(path: Path, world: World) -> None:
+    text = path.read_text(encoding="utf-8", errors="replace")
+    masked = world.redact(text)
+    if masked != text:
+        draft = path.with_name(f".{path.name}")
+        draft.touch(mode=0o600)
+        draft.write_text(masked, encoding="utf-8")
+        draft.replace(path)
 
 
 def _limit(given: AnsiblePlaybookInputs, attempt: Attempt) -> str:
