@@ -21,6 +21,7 @@ from dr.engine.journal.sql import SqlJournal
 from dr.engine.service.bundles import Exported, check_bundle, export
 from tests.contract.journal.sample import (
     NOON,
+    SetClock,
     answered,
     asked,
     closed,
@@ -217,6 +218,22 @@ def test_a_key_that_does_not_sign_leaves_no_file(bureau: Bureau) -> None:
     with pytest.raises(Exception, match="there is no key file"):
         bureau.export("run.drj", key=bureau.folder / "nobody")
     assert not (bureau.folder / "run.drj").exists()
+
+
+@pytest.mark.postgres
+def test_a_journal_on_postgresql_gives_the_same_bundle(
+    bureau: Bureau, request: pytest.FixtureRequest
+) -> None:
+    url: str = request.getfixturevalue("postgres_server").database()
+    bundles = []
+    for name, address in (("sqlite", f"sqlite:///{bureau.folder}/other.sqlite3"), ("pg", url)):
+        with SqlJournal(address, clock=SetClock()) as journal:
+            journal.create(record(), created())
+            journal.append(RUN, [intent(), finished(), note()])
+            done = export(journal, RUN, bureau.folder / name, now=NOON)
+            assert check_bundle(done.path).ok
+            bundles.append(done.path.read_bytes())
+    assert bundles[0] == bundles[1]
 
 
 # -- copies of the journal itself
