@@ -1,4 +1,4 @@
-"""Who dr is measured against: an environment of their own, made when it is first needed."""
+"""Who dr is measured against: environments of their own, made when they are first needed."""
 
 from __future__ import annotations
 
@@ -9,35 +9,43 @@ from pathlib import Path
 
 from samples import ROOT, SkippedError
 
-HOME = ROOT / "build/bench-venv"
-WANTED = Path(__file__).with_name("peers.txt")
+HERE = Path(__file__).parent
+WANTED = HERE / "peers.txt"
 _INSTALL_S = 600
 
 
 @cache
-def python() -> Path:
-    """Return the interpreter that has every peer of ``peers.txt``.
+def python(wanted: Path = WANTED) -> Path:
+    """Return the interpreter that has every peer of a list of pinned ones.
 
     Raises:
         SkippedError: they cannot be had here; the text says why.
     """
-    interpreter = HOME / "bin/python"
-    stamp = HOME / "peers.txt"
-    if stamp.is_file() and stamp.read_text() == WANTED.read_text():
+    home = ROOT / "build" / ("bench-venv" if wanted == WANTED else f"bench-venv-{wanted.stem}")
+    interpreter = home / "bin/python"
+    stamp = home / "peers.txt"
+    if stamp.is_file() and stamp.read_text() == wanted.read_text():
         return interpreter
-    sys.stderr.write("bench: installing the peers into build/bench-venv\n")
-    _run([sys.executable, "-m", "venv", HOME], "make an environment")
+    sys.stderr.write(f"bench: installing the peers into build/{home.name}\n")
+    run([sys.executable, "-m", "venv", home], "make an environment")
     pip = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    _run([*pip, "--requirement", WANTED], "install the peers")
-    stamp.write_text(WANTED.read_text())
+    run([*pip, "--requirement", wanted], "install the peers")
+    stamp.write_text(wanted.read_text())
     return interpreter
 
 
-def _run(words: list[str | Path], what: str) -> None:
+def run(words: list[str | Path], what: str) -> None:
+    """Run an installer to its end.
+
+    Raises:
+        SkippedError: it failed; the text has its last line.
+    """
     try:
         done = subprocess.run(
             words, capture_output=True, text=True, timeout=_INSTALL_S, check=False
         )
+    except FileNotFoundError:
+        raise SkippedError(f"could not {what}: there is no {words[0]}") from None
     except subprocess.TimeoutExpired:
         raise SkippedError(f"could not {what} within {_INSTALL_S} s") from None
     if done.returncode:
@@ -45,7 +53,7 @@ def _run(words: list[str | Path], what: str) -> None:
         raise SkippedError(f"could not {what}: {last[0]}")
 
 
-def versions() -> dict[str, str]:
+def versions(wanted: Path = WANTED) -> dict[str, str]:
     """Return the pinned versions by name."""
-    lines = WANTED.read_text().splitlines()
+    lines = wanted.read_text().splitlines()
     return dict(line.split("==", 1) for line in lines if "==" in line)

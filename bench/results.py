@@ -92,7 +92,7 @@ def _short(number: float | None) -> float | None:
 
 def newest() -> Path:
     """Return the newest results."""
-    return max(RESULTS.glob("*.json"))
+    return max(RESULTS.glob("[0-9]*.json"))
 
 
 def page() -> Path:
