@@ -323,6 +323,6 @@ def test_one_edited_byte_of_the_database_is_named_by_its_row(scene: Scene) -> No
         assert place >= 0, "the row was not found in the file"
         path.write_bytes(whole[:place] + b"S" + whole[place + 1 :])
     done = scene.dr("journal", "verify", answered.run, expect=1)
-    assert f"NOT INTACT at row {answered.seq} " in done.stdout
+    assert f"NOT INTACT at row {answered.seq}, " in done.stdout
     path.write_bytes(whole)
     scene.dr("journal", "verify", "--all")

@@ -172,7 +172,7 @@ def test_a_row_edited_by_hand_is_named_and_other_runs_stay_whole(here: Workplace
         assert wire.execute(forged + " AND seq = 1", (first,)).rowcount == 1
     said = here.dr("journal", "verify", first)
     assert said.code == 1
-    assert said.out.startswith(f"{first}: NOT INTACT at row 1 of ")
+    assert said.out.startswith(f"{first}: NOT INTACT at row 1, after 0 rows ")
     chinese = here.dr("--lang", "zh", "journal", "verify", first)
     assert chinese.code == 1
     assert any("\u4e00" <= letter <= "\u9fff" for letter in chinese.out)

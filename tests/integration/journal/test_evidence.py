@@ -290,7 +290,7 @@ def test_an_edited_row_of_a_read_only_copy_is_named(bureau: Bureau, sealed: Path
     sealed.chmod(0o500)
     code, said = dr("journal", "verify", copy, cwd=bureau.folder, prefix=_powerless())
     assert code == 1
-    assert "NOT INTACT at row 4 of 3 rows: event 4 is not as it was written" in said
+    assert "NOT INTACT at row 4, after 3 rows that fit: event 4 is not as it was written" in said
 
 
 def test_a_whole_workspace_on_a_read_only_place_can_be_looked_at_and_exported(

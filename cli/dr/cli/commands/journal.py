@@ -228,7 +228,7 @@ def _words(verdict: Any) -> str:
         return _("intact, {rows}, head {head}").format(
             rows=_counted(verdict.rows), head=verdict.head
         )
-    return _("NOT INTACT at row {row} of {rows}: {because}").format(
+    return _("NOT INTACT at row {row}, after {rows} that fit: {because}").format(
         row=verdict.first_bad or "?",
         rows=_counted(verdict.rows),
         because=say_error(verdict.because),
