@@ -18,7 +18,8 @@ from crash_host import FOLDER, Host
 from samples import ROOT
 
 _TELLING = re.compile(
-    r"doubt|interrupt|unknown(?!-)|recovering|may have|retrying|up-to-date|^-- ", re.IGNORECASE
+    r"doubt|interrupt|unknown(?!-)|recovering|may have|retrying|up-to-date|^-- |no matching",
+    re.IGNORECASE,
 )
 _SEEN_AT_MOST = 3
 

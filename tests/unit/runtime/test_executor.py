@@ -25,7 +25,7 @@ _S = StepState
 
 def made(steps: str, *actions: Do, head: str = "", **more: object) -> MadeUpWorld:
     source = f"format: 1\nname: made-up\n{head}steps:\n{steps}"
-    world = MadeUpWorld(source, *actions, **more)  # type: ignore[arg-type]
+    world = MadeUpWorld(source, *actions, **more)
     for action in actions:
         world.outside = action._outside
     return world
@@ -164,6 +164,19 @@ def test_an_irreversible_step_in_doubt_and_absent_waits_for_a_person(*, attaches
     assert outside.effects == {"R-20261101-abcde/a/engine": 1}
 
 
+def test_a_once_step_that_its_host_never_began_is_begun_again_without_asking() -> None:
+    outside = Outside()
+    lost = LostContactError("connection lost", facts={"before": True})
+    action = Do(outside, probes=False, raises=[lost])
+    world = made(
+        "  - {id: a, uses: do.it, effect: once, retry: {attempts: 3, delay: 0s}}\n", action
+    )
+    asked: list[Question] = []
+    assert world.run_answering(asked.append) is RunState.SUCCEEDED
+    assert asked == []
+    assert outside.effects == {"R-20261101-abcde/a/engine": 1}
+
+
 class SlowlySeen(Do):
     """Its probe takes as long as the person who is asked calls several times."""
 
@@ -198,7 +211,7 @@ def test_looking_again_at_a_doubt_writes_nothing_while_a_person_is_asked() -> No
 
 @pytest.mark.parametrize("holds", [False, UNKNOWN])
 def test_a_once_step_that_is_not_proven_is_in_doubt_and_not_failed(holds: object) -> None:
-    action = Do(Outside(), attaches=False, probes=False, verifies=[Check(holds, "not seen")])  # type: ignore[arg-type]
+    action = Do(Outside(), attaches=False, probes=False, verifies=[Check(holds, "not seen")])
     world = made("  - {id: a, uses: do.it, effect: once}\n", action)
     seen: list[str] = []
 

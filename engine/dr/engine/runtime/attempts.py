@@ -147,7 +147,7 @@ class Conductor:
                 hint=f"Finish or take back by hand what is there, then: dr retry "
                 f"{attempt.run} {step.id} --because '...'",
             )
-        if seen.presence is Presence.UNKNOWN and step.effect in CAREFUL and self._probes(step):
+        if seen.presence is Presence.UNKNOWN and step.effect in CAREFUL and self.probes(step):
             self._refuse(step, attempt, _unseen(step, seen.detail))
             return False
         passage("before-precheck")
@@ -163,7 +163,8 @@ class Conductor:
         self._refuse(step, attempt, error)
         return False
 
-    def _probes(self, step: Step) -> bool:
+    def probes(self, step: Step) -> bool:
+        """Whether anything can look for the effect of ``step``."""
         return step.probe is not None or self.context.ports.actions.get(step.uses).spec.probes
 
     def _precheck(self, step: Step, attempt: Attempt, action: Action) -> Check:

@@ -134,7 +134,13 @@ class Settler:
         if step.effect is Effect.IDEMPOTENT:
             attaches = self.context.ports.actions.get(step.uses).spec.attaches
             return over or not attaches
-        return over and seen.presence is Presence.ABSENT and unit.attempt > 0
+        absent = seen.presence is Presence.ABSENT or self._never_began(step, unit, attached)
+        return over and absent and unit.attempt > 0
+
+    def _never_began(self, step: Step, unit: UnitView, attached: Attached) -> bool:
+        """Whether the host proves that no attempt began, where nothing can look for the effect."""
+        proven = attached.found is Found.NEVER_STARTED and not unit.left
+        return proven and not self.conductor.probes(step)
 
     def _again(self, step: Step, unit: UnitView, via: str, effect: str = "possible") -> None:
         """Let another attempt begin; contact lost again and again counts as attempts."""
