@@ -25,7 +25,7 @@ _S = StepState
 
 def made(steps: str, *actions: Do, head: str = "", **more: object) -> MadeUpWorld:
     source = f"format: 1\nname: made-up\n{head}steps:\n{steps}"
-    world = MadeUpWorld(source, *actions, **more)
+    world = MadeUpWorld(source, *actions, **more)  # type: ignore[arg-type]
     for action in actions:
         world.outside = action._outside
     return world
@@ -211,7 +211,7 @@ def test_looking_again_at_a_doubt_writes_nothing_while_a_person_is_asked() -> No
 
 @pytest.mark.parametrize("holds", [False, UNKNOWN])
 def test_a_once_step_that_is_not_proven_is_in_doubt_and_not_failed(holds: object) -> None:
-    action = Do(Outside(), attaches=False, probes=False, verifies=[Check(holds, "not seen")])
+    action = Do(Outside(), attaches=False, probes=False, verifies=[Check(holds, "not seen")])  # type: ignore[arg-type]
     world = made("  - {id: a, uses: do.it, effect: once}\n", action)
     seen: list[str] = []
 
