@@ -131,7 +131,7 @@ def _closing(text: str, start: int) -> int:
     raise ExpressionError(what, hint="Write ${{ name }}.", offset=start - 3)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=16384)
 def parse(text: str) -> Expression:
     """Parse the inside of one ``${{ }}``.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -50,6 +50,10 @@ class Layout:
     def _number(self) -> Mapping[str, int]:
         return {id_: number for number, id_ in enumerate(self.by_id)}
 
+    def first_of(self, ids: Iterable[str]) -> Placed:
+        """Return the step that comes first on the page."""
+        return self.by_id[min(ids, key=self._number.__getitem__)]
+
     @cached_property
     def _before(self) -> Mapping[str, int]:
         """For each step the steps before it as bits of one integer: small and fast to unite."""
@@ -85,14 +89,18 @@ class Layout:
         """Tell whether ``first`` has ended whenever ``second`` starts."""
         return bool(self._before[second] >> self._number[first] & 1)
 
-    def before(self, id_: str) -> list[Placed]:
-        """List what has ended whenever the step starts, in page order."""
-        bits = self._before[id_]
-        return [p for other, p in self.by_id.items() if bits >> self._number[other] & 1]
+    def bits(self, ids: Iterable[str]) -> int:
+        """Return a set of steps as the bits of one integer, for ``is_any_before``."""
+        return sum(1 << self._number[id_] for id_ in set(ids))
 
-    def ladders(self) -> Iterator[Placed]:
-        """Yield the steps that are ladders."""
-        return (placed for placed in self.by_id.values() if placed.step.try_ is not None)
+    def is_any_before(self, bits: int, id_: str) -> bool:
+        """Tell whether one of a set of steps has ended whenever the step starts."""
+        return bool(self._before[id_] & bits)
+
+    @cached_property
+    def ladders(self) -> tuple[Placed, ...]:
+        """The steps that are ladders."""
+        return tuple(placed for placed in self.by_id.values() if placed.step.try_ is not None)
 
 
 def lay_out(file: RunbookFile) -> Layout:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from dr.engine.core.errors import Problem, RunbookError
@@ -16,8 +17,8 @@ from dr.engine.loader.references import reference_problems
 from dr.engine.loader.salvage import salvage
 from dr.engine.loader.structure import structure_problems
 from dr.engine.loader.usage import usage_problems
-from dr.inventory.strictyaml.document import Document
-from dr.inventory.strictyaml.reading import read_yaml
+from dr.inventory.strictyaml.document import MAX_PROBLEMS, Document
+from dr.inventory.strictyaml.reading import counted, read_yaml
 from dr.inventory.strictyaml.validation import validate
 
 
@@ -47,7 +48,7 @@ def check(document: Document, actions: Actions | None) -> tuple[Layout, Specs]:
     layout: Layout | None = None
     if file is not None:
         layout = lay_out(file)
-        problems = list(_all(layout, document, specs))
+        problems = list(islice(_all(layout, document, specs), MAX_PROBLEMS))
     elif document.data is not None:
         problems = [*problems, *_rest(document, specs)]
     if problems or layout is None:
@@ -57,9 +58,8 @@ def check(document: Document, actions: Actions | None) -> tuple[Layout, Specs]:
 
 def runbook_error(name: str, problems: list[Problem]) -> RunbookError:
     """Return the error that carries ``problems``, in file order, each once."""
-    unique = list({(p.where, p.message): p for p in problems}.values())
-    count = "1 problem" if len(unique) == 1 else f"{len(unique)} problems"
-    return RunbookError(f"{name} has {count}", sorted(unique, key=_place))
+    unique = list({(p.where, p.message): p for p in problems}.values())[:MAX_PROBLEMS]
+    return RunbookError(f"{name} has {counted(unique)}", sorted(unique, key=_place))
 
 
 def _all(layout: Layout, document: Document, specs: Specs) -> Iterator[Problem]:
@@ -73,7 +73,7 @@ def _rest(document: Document, specs: Specs) -> Iterator[Problem]:
     saved = salvage(document)
     if saved is None:
         return
-    for problem in _all(lay_out(saved.file), document, specs):
+    for problem in islice(_all(lay_out(saved.file), document, specs), MAX_PROBLEMS):
         if not saved.is_affected(problem):
             yield problem
 

@@ -55,7 +55,7 @@ def unprobed(subject: Subject) -> Iterator[Problem]:
 
 def uneven_rungs(subject: Subject) -> Iterator[Problem]:
     """DR105: rungs that do not bind the same outputs."""
-    for placed in subject.layout.ladders():
+    for placed in subject.layout.ladders:
         bound = [
             (index, rung, names)
             for index, rung in enumerate(placed.step.try_ or ())
@@ -91,7 +91,7 @@ def ungated_ladder(subject: Subject) -> Iterator[Problem]:
     """DR106: a ladder that nobody has been asked about."""
     if subject.specs.actions is None:
         return
-    for placed in subject.layout.ladders():
+    for placed in subject.layout.ladders:
         if not subject.gate_before(placed):
             yield subject.document.problem(
                 f"nobody is asked before the ladder '{placed.id}' chooses a way back",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
 
@@ -14,6 +14,8 @@ from dr.engine.loader.grammar import has_expression
 from dr.engine.loader.layout import Layout, Placed
 from dr.inventory.strictyaml.document import Document
 from dr.inventory.strictyaml.validation import did_you_mean
+
+_LONGEST_RING: Final = 30
 
 
 def structure_problems(layout: Layout, document: Document) -> Iterator[Problem]:
@@ -72,41 +74,41 @@ def _cycles(layout: Layout, document: Document) -> Iterator[Problem]:
     }
     settled: set[str] = set()
     for start in needs:
-        yield from _cycles_from(start, needs, settled, layout, document)
+        for ring in _rings_from(start, needs, settled):
+            yield _cycle(ring, layout, document)
 
 
-def _cycles_from(
-    start: str,
-    needs: Mapping[str, list[str]],
-    settled: set[str],
-    layout: Layout,
-    document: Document,
-) -> Iterator[Problem]:
-    trail: list[str] = []
-    stack = [(start, iter(needs[start]))] if start not in settled else []
-    trail.extend(name for name, _ in stack)
-    while stack:
-        current, rest = stack[-1]
-        following = next((n for n in rest if n not in settled), None)
+def _rings_from(
+    start: str, needs: Mapping[str, list[str]], settled: set[str]
+) -> Iterator[list[str]]:
+    """Yield each ring that is reached from ``start``: its first step stands at its end again."""
+    trail: dict[str, Iterator[str]] = {start: iter(needs[start])} if start not in settled else {}
+    while trail:
+        current = next(reversed(trail))
+        following = next((n for n in trail[current] if n not in settled), None)
         if following is None:
-            stack.pop()
-            trail.pop()
+            del trail[current]
             settled.add(current)
         elif following in trail:
-            ring = [*trail[trail.index(following) :], following]
-            said = ", ".join(f"{a} needs {b}" for a, b in pairwise(ring))
-            first = min(ring, key=list(needs).index)
-            path = layout.by_id[first].path
-            where = (*path, "needs") if layout.by_id[first].step.needs else (*path, "id")
-            yield document.problem(
-                f"these steps wait for one another: {said}",
-                where,
-                hint="Take one of these needs out.",
-            )
+            names = list(trail)
+            ring = [*names[names.index(following) :], following]
+            yield ring
             settled.update(ring)
         else:
-            stack.append((following, iter(needs[following])))
-            trail.append(following)
+            trail[following] = iter(needs[following])
+
+
+def _cycle(ring: Sequence[str], layout: Layout, document: Document) -> Problem:
+    said = [f"{a} needs {b}" for a, b in pairwise(ring)]
+    if len(said) > _LONGEST_RING:
+        said = [*said[: _LONGEST_RING - 1], "…", said[-1]]
+    first = layout.first_of(ring)
+    where = (*first.path, "needs") if first.step.needs else (*first.path, "id")
+    return document.problem(
+        f"these steps wait for one another: {', '.join(said)}",
+        where,
+        hint="Take one of these needs out.",
+    )
 
 
 def _times(placed: Placed, document: Document) -> Iterator[Problem]:

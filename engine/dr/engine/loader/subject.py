@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from dr.engine.core.model import Effect
 from dr.engine.core.ports import ActionKind, ActionSpec
@@ -42,4 +43,9 @@ class Subject:
 
     def gate_before(self, placed: Placed) -> bool:
         """Tell whether a gate has been passed whenever the step starts."""
-        return any(self.is_gate(other) for other in self.layout.before(placed.id))
+        return self.layout.is_any_before(self._gates, placed.id)
+
+    @cached_property
+    def _gates(self) -> int:
+        gates = (p.id for p in self.layout.by_id.values() if self.is_gate(p))
+        return self.layout.bits(gates)

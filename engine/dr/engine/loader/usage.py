@@ -182,7 +182,7 @@ class _Checker:
         chosen = step.with_.get("chooses")
         if spec.kind is not ActionKind.GATE or not isinstance(chosen, str):
             return
-        ladders = [placed.id for placed in self.layout.ladders()]
+        ladders = [placed.id for placed in self.layout.ladders]
         if chosen not in ladders:
             hint = did_you_mean(chosen, ladders, otherwise="Ladders are")
             yield self.document.problem(

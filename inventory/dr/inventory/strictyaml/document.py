@@ -5,11 +5,15 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from dr.engine.core.errors import Problem
 
 Path = tuple[str | int, ...]
+
+MAX_PROBLEMS: Final = 200
+"""How many problems of one file are told; a file made to hurt has a million."""
 
 _WIDEST_EXCERPT = 110
 
@@ -128,7 +132,7 @@ def problem_at(  # noqa: PLR0913 - the fields of a Problem
 
 def excerpt(text: str, line: int, column: int) -> str:
     """Return the source line with its number, and a caret under ``column``; "" past the end."""
-    lines = text.split("\n", line)
+    lines = _lines(text)
     if not 1 <= line <= len(lines):
         return ""
     source = lines[line - 1].rstrip("\r")
@@ -140,6 +144,12 @@ def excerpt(text: str, line: int, column: int) -> str:
     pad = "".join(_blank(character) for character in lead + shown[: column - 1 - start])
     number = f"{line:5d}"
     return f"{number} | {lead}{shown}\n{' ' * len(number)} | {pad}^"
+
+
+@lru_cache(maxsize=2)
+def _lines(text: str) -> list[str]:
+    """Return the lines of a file; its problems come one after the other, so it is cut once."""
+    return text.split("\n")
 
 
 def _blank(character: str) -> str:

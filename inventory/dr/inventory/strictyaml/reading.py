@@ -6,7 +6,7 @@ merge keys, keys that are not text, several documents in one file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from dr.engine.core.errors import Problem, RunbookError
-from dr.inventory.strictyaml.document import Document, Node, problem_at
+from dr.inventory.strictyaml.document import MAX_PROBLEMS, Document, Node, problem_at
 from dr.inventory.strictyaml.scalars import resolve
 
 MAX_BYTES = 1_000_000
@@ -103,9 +103,9 @@ class _Composer:
         except _GaveUp:
             pass
         if self.problems:
-            count = len(self.problems)
-            what = "1 problem" if count == 1 else f"{count} problems"
-            raise RunbookError(f"{self.name} is not strict YAML: {what}", self.problems)
+            raise RunbookError(
+                f"{self.name} is not strict YAML: {counted(self.problems)}", self.problems
+            )
         return Document(self.name, self.text, data, node)
 
     def _events(self) -> Iterator[Any]:
@@ -235,6 +235,8 @@ class _Composer:
         self.problems.append(
             problem_at(self.name, self.text, mark.line + 1, mark.column + 1, message, hint=hint)
         )
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise _GaveUp
 
     def _syntax(self, error: yaml.YAMLError) -> Problem:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
@@ -245,6 +247,13 @@ class _Composer:
         return problem_at(
             self.name, self.text, mark.line + 1, mark.column + 1, message, hint=_SYNTAX_HINT
         )
+
+
+def counted(problems: Sequence[Problem]) -> str:
+    """Return how many problems there are, in words; past ``MAX_PROBLEMS`` nobody counted."""
+    if len(problems) >= MAX_PROBLEMS:
+        return f"{MAX_PROBLEMS} problems or more"
+    return "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
 
 
 _SYNTAX_HINT = "Check indentation, colons and quotes here and on the line above."

@@ -6,15 +6,21 @@ import types
 import typing
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from itertools import islice
+from typing import Annotated, Any, Final, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from dr.engine.core.errors import Problem
-from dr.inventory.strictyaml.document import Document, Node, Path
+from dr.inventory.strictyaml.document import MAX_PROBLEMS, Document, Node, Path
 
 M = TypeVar("M", bound=BaseModel)
+
+_LONGEST_WORD: Final = 100
+_MOST_WORDS: Final = 2000
+_MOST_SHOWN: Final = 60
+"""A list longer than this helps nobody; a runbook of 10,000 steps has one."""
 
 _KINDS = {
     "string_type": "text",
@@ -40,7 +46,8 @@ def validate(model: type[M], document: Document) -> tuple[M | None, list[Problem
     try:
         return model.model_validate(document.data), []
     except ValidationError as error:
-        problems = [_problem(model, document, details) for details in error.errors()]
+        told = islice(error.errors(), MAX_PROBLEMS)
+        problems = [_problem(model, document, details) for details in told]
     unique = {(p.where, p.message): p for p in problems}.values()
     return None, sorted(unique, key=_place)
 
@@ -48,6 +55,8 @@ def validate(model: type[M], document: Document) -> tuple[M | None, list[Problem
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """Return the known word that ``word`` was probably meant to be."""
     words = list(known)
+    if len(word) > _LONGEST_WORD or len(words) > _MOST_WORDS:
+        return None
     close = get_close_matches(word, words, n=1, cutoff=0.6)
     if close:
         return close[0]
@@ -61,6 +70,8 @@ def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "Known are
     near = nearest(word, words)
     if near:
         return f"Did you mean '{near}'?"
+    if len(words) > _MOST_SHOWN:
+        return f"{otherwise}: {', '.join(words[:_MOST_SHOWN])} and {len(words) - _MOST_SHOWN} more."
     return f"{otherwise}: {', '.join(words)}." if words else ""
 
 
