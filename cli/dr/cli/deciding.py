@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
-
 from dr.cli.session import Session
 from dr.cli.text import _
 from dr.engine.core.errors import UserError
@@ -157,5 +155,5 @@ def decided(session: Session, decision: Decision, tally: Tally) -> None:
         Standing.REJECTED: _("gate '{question}' is rejected"),
         Standing.OPEN: _("gate '{question}' needs {missing} more"),
     }[tally.standing]
-    click.echo(words.format(question=decision.question, missing=tally.missing))
+    session.tell(words.format(question=decision.question, missing=tally.missing))
     session.say(_("next: ") + f"dr attach {decision.run}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import tempfile
 import traceback
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ import click
 
 from dr.cli.sayings import say_error
 from dr.cli.text import N_, _
-from dr.cli.width import cells, printable
+from dr.cli.width import cells, json_text, printable
 from dr.engine.core.errors import DrError, ExitCode, Problem, RunbookError
 
 _RIGHTS = N_("Look at its owner and rights with 'ls -ld'.")
@@ -42,9 +41,9 @@ class Failure:
     def to_text(self) -> str:
         """Return the lines for people."""
         lines = [block for problem in self.problems for block in problem_lines(problem)]
-        lines.append(_("error: {message}").format(message=self.message))
+        lines.append(_("error: {message}").format(message=_hung(self.message)))
         if self.hint:
-            lines.append(_("hint: {hint}").format(hint=self.hint))
+            lines.append(_("hint: {hint}").format(hint=_hung(self.hint)))
         return printable("\n".join(lines))
 
     def to_json(self) -> str:
@@ -55,7 +54,12 @@ class Failure:
             "hint": self.hint,
             "problems": [problem_data(problem) for problem in self.problems],
         }
-        return json.dumps({"v": 1, "error": error}, ensure_ascii=False, indent=2)
+        return json_text({"v": 1, "error": error}, indent=2)
+
+
+def _hung(text: str) -> str:
+    """Indent further lines: a name with a line break in it can not write a hint of its own."""
+    return text.replace("\n", "\n    ")
 
 
 def problem_data(problem: Problem) -> dict[str, Any]:
@@ -76,11 +80,11 @@ def problem_lines(problem: Problem) -> list[str]:
     kind = _("warning") if problem.severity == "warning" else ""
     rule = f" [{problem.rule}]" if problem.rule else ""
     head = ": ".join(part for part in (place, kind, say_error(problem.message)) if part)
-    lines = [head + rule]
-    lines += [f"  {line}" for line in problem.excerpt.splitlines()]
+    lines = [_hung(head) + rule]
+    lines += [f"  {line}" for line in problem.excerpt.split("\n") if line]
     if problem.hint:
-        lines.append("  " + _("hint: {hint}").format(hint=say_error(problem.hint)))
-    return lines
+        lines.append("  " + _("hint: {hint}").format(hint=_hung(say_error(problem.hint))))
+    return [printable(line) for line in lines]
 
 
 def from_dr(error: DrError) -> Failure:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import click
 
-from dr.cli.width import cells, cut, printable
+from dr.cli.width import cells, cut, one_line
 
 STYLES: dict[str, dict[str, object]] = {
     "": {},
@@ -27,25 +27,30 @@ STYLES: dict[str, dict[str, object]] = {
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A piece of a line."""
+    """A piece of a line; what could steer a terminal or end the line is shown, not obeyed."""
 
     text: str
     style: str = ""
+
+    def __post_init__(self) -> None:
+        # here, so that no screen can forget it
+        if not (self.text.isascii() and self.text.isprintable()):
+            object.__setattr__(self, "text", one_line(self.text))
 
 
 Line = tuple[Span, ...]
 
 
 def line(*parts: str | Span | tuple[str, str]) -> Line:
-    """Return a line of pieces: text, ``(text, style)`` or spans; none can steer a terminal."""
+    """Return a line of pieces: text, ``(text, style)`` or spans."""
     spans: list[Span] = []
     for part in parts:
         if isinstance(part, Span):
             spans.append(part)
         elif isinstance(part, tuple):
-            spans.append(Span(printable(part[0]), part[1]))
+            spans.append(Span(part[0], part[1]))
         else:
-            spans.append(Span(printable(part)))
+            spans.append(Span(part))
     return tuple(spans)
 
 

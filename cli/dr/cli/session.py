@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from dr.cli.width import json_text, printable
 
 if TYPE_CHECKING:
     from dr.engine.service.desk import Desk
@@ -62,15 +63,19 @@ class Session:
 
     def result(self, data: Mapping[str, Any] | list[Any]) -> None:
         """Print one JSON object on standard output."""
-        click.echo(json.dumps(data, ensure_ascii=False, indent=2, default=str))
+        click.echo(json_text(data, indent=2))
 
     def row(self, data: Mapping[str, Any]) -> None:
         """Print one line of NDJSON on standard output, at once."""
-        click.echo(json.dumps(data, ensure_ascii=False, default=str))
+        click.echo(json_text(data))
 
     def say(self, text: str) -> None:
         """Tell the person something that is not the result."""
-        click.echo(text, err=True)
+        click.echo(printable(text), err=True)
+
+    def tell(self, text: str) -> None:
+        """Print a line of the result."""
+        click.echo(printable(text))
 
 
 def tty(stream: Any) -> bool:

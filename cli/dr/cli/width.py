@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -13,6 +14,13 @@ _WIDE = 2
 
 _PIECE = re.compile(r"\s+|[^\s]+")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_UNSEEN = re.compile(
+    "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+"""What reorders a line, hides in it, or is no character: two names could look the same."""
+
+_STEERING = re.compile(f"[\x7f-\x9f]|{_UNSEEN.pattern}")
 
 
 def printable(text: str) -> str:
@@ -21,7 +29,24 @@ def printable(text: str) -> str:
     What a host put out is not to be trusted: an escape sequence in it could clear the screen or
     write a line that looks like one of dr's own.  New lines and tabs stay.
     """
-    return _CONTROL.sub(_caret, text)
+    if text.isascii() and text.isprintable():
+        return text
+    return _UNSEEN.sub(_number, _CONTROL.sub(_caret, text))
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` printable and without line breaks: nothing in it can begin a line."""
+    return printable(text).replace("\n", "^J").replace("\t", " ")
+
+
+def json_text(data: object, *, indent: int | None = None) -> str:
+    """Return ``data`` as JSON that steers no terminal: such characters are written as numbers."""
+    text = json.dumps(data, ensure_ascii=False, default=str, indent=indent)
+    return _STEERING.sub(lambda found: json.dumps(found.group())[1:-1], text)
+
+
+def _number(found: re.Match[str]) -> str:
+    return f"<U+{ord(found.group()):04X}>"
 
 
 def _caret(found: re.Match[str]) -> str:

@@ -36,7 +36,8 @@ class AnsibleHosts:
 
 def find_hosts(folder: Path) -> Path | None:
     """Return the Ansible inventory in an environment's folder; None when there is none."""
-    return next((folder / name for name in NAMES if (folder / name).exists()), None)
+    names = (folder / name for name in NAMES)
+    return next((path for path in names if path.is_file() or path.is_dir()), None)
 
 
 def read_hosts(source: Path, cache: Path | None = None) -> AnsibleHosts:

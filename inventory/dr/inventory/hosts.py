@@ -12,6 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from dr.engine.core.values import Text
+from dr.inventory.connecting import (
+    why_not_address,
+    why_not_jump,
+    why_not_name,
+    why_not_user,
+)
 
 _CONNECTION = frozenset(
     {
@@ -96,16 +102,24 @@ def host_of(
     arguments = _ssh_arguments(used)
     identity = first("ansible_ssh_private_key_file", "ansible_private_key_file")
     known_hosts = first("dr_known_hosts") or arguments.get("userknownhostsfile")
+    address = str(first("ansible_host", "ansible_ssh_host") or name)
+    jump = first("dr_jump") or arguments.get("proxyjump")
     withheld = tuple(sorted(k for k in variables if _SECRET_VARIABLES.search(k)))
     user = first("ansible_user", "ansible_ssh_user") or ssh.get("user")
+    _refuse(
+        why_not_name(name),
+        why_not_address(address),
+        why_not_user(str(user)) if user is not None else "",
+        why_not_jump(str(jump)) if jump else "",
+    )
     return Host(
         name=name,
-        address=str(first("ansible_host", "ansible_ssh_host") or name),
+        address=address,
         port=_port(first("ansible_port", "ansible_ssh_port") or ssh.get("port") or _DEFAULT_PORT),
         user=str(user) if user is not None else None,
         identity=_absolute(identity, workspace) or ssh.get("identity"),
         known_hosts=_absolute(known_hosts, workspace) or ssh.get("known_hosts"),
-        jump=first("dr_jump") or arguments.get("proxyjump"),
+        jump=jump,
         site=str(first("dr_site") or ""),
         title=Text.of(used.get("dr_title") or name),
         variables={
@@ -113,6 +127,11 @@ def host_of(
         },
         withheld=withheld,
     )
+
+
+def _refuse(*reasons: str) -> None:
+    for reason in filter(None, reasons):
+        raise ValueError(reason)
 
 
 def _plain(key: str, value: object, words: Mapping[str, str]) -> object:

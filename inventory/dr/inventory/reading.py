@@ -23,8 +23,8 @@ from dr.inventory.places import (
     SuppliersFile,
 )
 from dr.inventory.services import Service, ServicesFile
-from dr.inventory.strictyaml.document import Document
-from dr.inventory.strictyaml.reading import read_yaml
+from dr.inventory.strictyaml.document import Document, problem_at
+from dr.inventory.strictyaml.reading import MAX_BYTES, read_yaml
 from dr.inventory.strictyaml.validation import validate
 from dr.inventory.workspace import Environment, Workspace, WorkspaceFile
 
@@ -149,7 +149,7 @@ def _with_hosts(inventory: Inventory) -> Inventory:
                 name, variables, workspace.ssh, workspace.directory, source.absolute().parent
             )
         except ValueError as error:
-            problems.append(Problem(f"host '{name}': {error}", where=shown, rule="INV003"))
+            problems.append(_host_problem(name, error, source, shown))
     sha256 = dict(inventory.sha256)
     if source.is_file():
         sha256[shown] = _sha256(source)
@@ -161,6 +161,21 @@ def _with_hosts(inventory: Inventory) -> Inventory:
         sha256=sha256,
         problems=(*inventory.problems, *problems),
     )
+
+
+def _host_problem(name: str, error: ValueError, source: Path, shown: str) -> Problem:
+    """Return a problem at the line on which the host stands, when a file says it."""
+    message = f"host '{name}': {error}"
+    hint = "Correct it there; 'ansible-inventory --list' shows what each host has."
+    try:
+        text = source.read_bytes()[:MAX_BYTES].decode() if source.is_file() else ""
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    for number, line in enumerate(text.split("\n"), 1):
+        at = line.find(name)
+        if at >= 0:
+            return problem_at(shown, text, number, at + 1, message, hint=hint, rule="INV003")
+    return Problem(message, where=shown, hint=hint, rule="INV003")
 
 
 def _with_standing(inventory: Inventory) -> Inventory:
@@ -182,7 +197,12 @@ def _with_standing(inventory: Inventory) -> Inventory:
             continue
         sha256[shown] = _sha256(path)
         if path.name == REVOKED:
-            revoked = {str(k): str(v) for k, v in (read.get("revoked") or {}).items()}
+            named = read.get("revoked") or {}
+            if not isinstance(named, dict):
+                said = "'revoked' is not a mapping of authorisations to reasons"
+                problems.append(Problem(said, where=shown, rule="INV060"))
+                continue
+            revoked = {str(k): str(v) for k, v in named.items()}
         else:
             standing[path.stem] = read
     return replace(

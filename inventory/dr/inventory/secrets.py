@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dr.engine.core.errors import RefusedError
 from dr.engine.core.values import Secret
+from dr.inventory.ordinary import open_ordinary
 from dr.inventory.redaction import Redactor
 
 _LARGEST_BYTES = 1_000_000
@@ -80,7 +81,7 @@ def _from_environment(name: str, environment: Mapping[str, str]) -> str:
 
 def _from_file(path: Path, reference: str) -> str:
     try:
-        with path.open("rb") as stream:
+        with open_ordinary(path) as stream:
             about = os.fstat(stream.fileno())
             _only_ours(about, path)
             raw = stream.read(_LARGEST_BYTES + 1)
@@ -98,8 +99,6 @@ def _from_file(path: Path, reference: str) -> str:
 
 
 def _only_ours(about: os.stat_result, path: Path) -> None:
-    if not stat.S_ISREG(about.st_mode):
-        raise RefusedError(f"{path} is not an ordinary file", hint="Name a file with the secret.")
     if about.st_mode & _FORBIDDEN_MODE:
         raise RefusedError(
             f"{path} can be read by others (mode {stat.S_IMODE(about.st_mode):04o})",

@@ -144,7 +144,7 @@ def _runbooks(session: Session) -> None:
     for entry in entries:
         origin = _("shipped") if entry.shipped else str(entry.file)
         words = entry.problem or f"{say(entry.title)} ({origin})"
-        click.echo(f"{pad(entry.name, names)}  {words}")
+        session.tell(f"{pad(entry.name, names)}  {words}")
 
 
 def _report(session: Session, run: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from dr.engine.core.errors import UserError
 from dr.engine.core.values import Text, parse_duration, parse_utc, utc_text
+from dr.inventory.ordinary import open_ordinary
 from dr.inventory.strictyaml.validation import did_you_mean
 
 CHECKLIST = "checklist"
@@ -160,7 +161,7 @@ def keep_file(path: Path, keep: Path | None) -> dict[str, Any]:
         UserError: it can not be read.
     """
     try:
-        with path.open("rb") as stream:
+        with open_ordinary(path) as stream:
             mark, size = hashlib.sha256(), 0
             while chunk := stream.read(_CHUNK_BYTES):
                 mark.update(chunk)

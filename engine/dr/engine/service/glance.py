@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from dr.engine.core.errors import UserError
 from dr.engine.core.view import RunView, fold
+from dr.inventory.ordinary import read_ordinary
 
 if TYPE_CHECKING:
     from dr.engine.journal.quick import QuickRun
@@ -96,7 +97,12 @@ def _read(folder: Path) -> Workplace:
     import yaml
 
     try:
-        data = yaml.load((folder / FILE).read_text(encoding="utf-8"), Loader=_loader(yaml))  # noqa: S506 (a safe loader)
+        data = yaml.load(read_ordinary(folder / FILE), Loader=_loader(yaml))  # noqa: S506 (a safe loader)
+    except RecursionError:
+        raise UserError(
+            f"{folder / FILE} is nested too deeply",
+            hint="Type 'dr inventory check' to see every problem.",
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(
             f"{folder / FILE} is not YAML: {str(error).splitlines()[0]}",

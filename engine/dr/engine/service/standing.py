@@ -23,6 +23,7 @@ from dr.engine.service.signing import check_signature
 from dr.engine.service.standing_text import StandingText
 from dr.engine.service.verification import bureau_of
 from dr.inventory.directory import Directory
+from dr.inventory.ordinary import read_ordinary
 
 Today = Callable[[], Mapping[str, Any]]
 """Returns ``standing`` and ``revoked`` of the files as they are now."""
@@ -197,9 +198,9 @@ def read_standing(path: Path) -> tuple[StandingText, list[dict[str, str]]]:
         UserError: it is none.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_ordinary(path))
         return StandingText.of(data["statement"]), list(data["signatures"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(
             f"{path} is no standing authorisation: {error}",
             hint="Type 'dr standing sign' to write one.",

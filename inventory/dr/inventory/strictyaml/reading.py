@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from dr.engine.core.errors import Problem, RunbookError
+from dr.inventory.ordinary import open_ordinary
 from dr.inventory.strictyaml.document import MAX_PROBLEMS, Document, Node, problem_at
 from dr.inventory.strictyaml.scalars import resolve
 
@@ -42,7 +43,7 @@ def read_yaml(source: Path | str, name: str | None = None) -> Document:
 
 def _bytes(path: Path, name: str) -> bytes:
     try:
-        with path.open("rb") as stream:
+        with open_ordinary(path) as stream:
             # one byte more than allowed tells a file that is too big, without reading all of it
             return stream.read(MAX_BYTES + 1)
     except FileNotFoundError:

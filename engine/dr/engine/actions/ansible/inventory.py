@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,19 +27,25 @@ def ansible_inventory(inventory: Mapping[str, Any], workspace: Path) -> dict[str
     return {"all": {"hosts": hosts, "children": groups}}
 
 
+def _as_one_word(path: str) -> str:
+    """Return a path as ssh_config wants one: ``%`` begins a token, a blank the next file."""
+    return '"' + path.replace("%", "%%") + '"'
+
+
 def _connection(host: HostSettings) -> dict[str, Any]:
     options = [
-        f"-o UserKnownHostsFile={host.known_hosts}",
-        "-o StrictHostKeyChecking=yes",
-        f"-o ConnectTimeout={max(1, int(host.connect_timeout_s))}",
+        f"UserKnownHostsFile={_as_one_word(str(host.known_hosts))}",
+        "StrictHostKeyChecking=yes",
+        f"ConnectTimeout={max(1, int(host.connect_timeout_s))}",
     ]
     if host.jump is not None:
-        options.append(f"-o ProxyJump={host.jump.user}@{host.jump.address}:{host.jump.port}")
+        options.append(f"ProxyJump={host.jump.user}@{host.jump.address}:{host.jump.port}")
     found: dict[str, Any] = {
         "ansible_host": host.address,
         "ansible_port": host.port,
         "ansible_user": host.user,
-        "ansible_ssh_common_args": " ".join(options),
+        # Ansible cuts it into words as a shell does, and each option is one word
+        "ansible_ssh_common_args": shlex.join(f"-o{option}" for option in options),
     }
     if host.identity is not None:
         found["ansible_ssh_private_key_file"] = str(host.identity)

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from dr.engine.actions.ansible.events import Progress, progress
 from dr.engine.actions.ansible.inventory import ansible_inventory
+from dr.engine.actions.ansible.plain_values import never_templated
 from dr.engine.actions.ansible.process import (
     boot_id,
     exit_code,
@@ -80,7 +81,10 @@ class AnsiblePlaybook(Driver[AnsiblePlaybookInputs]):
 
     def precheck(self, attempt: Attempt, world: World) -> Check:  # noqa: ARG002
         """Say whether there is such a playbook."""
-        path = self._playbook(self.given(attempt))
+        try:
+            path = self._playbook(self.given(attempt))
+        except RefusedError as error:
+            return Check(holds=False, because=error.message, hint=error.hint)
         if path.is_file():
             return Check(holds=True, because=f"there is a playbook {path}")
         return Check(
@@ -140,7 +144,13 @@ class AnsiblePlaybook(Driver[AnsiblePlaybookInputs]):
         return Check(holds=True, because=f"every task ended well on {len(hosts)} hosts")
 
     def _playbook(self, given: AnsiblePlaybookInputs) -> Path:
-        return (self._workspace / given.playbook).resolve()
+        path = (self._workspace / given.playbook).resolve()
+        if not path.is_relative_to(self._workspace.resolve()):
+            raise RefusedError(
+                f"the playbook {path} is outside of the workspace",
+                hint="Put it into playbooks/ of the workspace, and name it from there.",
+            )
+        return path
 
     def _folder(self, attempt: Attempt) -> Path:
         return self._state / "ansible" / job_name(attempt).key / str(attempt.number)
@@ -161,10 +171,9 @@ class AnsiblePlaybook(Driver[AnsiblePlaybookInputs]):
         extra = {name: _plain(value) for name, value in given.extra_vars.items()}
         secret = folder / "env" / "extravars"
         secret.touch(mode=0o600)
-        secret.write_text(json.dumps(extra))
-        words = ["--limit", _limit(given, attempt)]
-        for name, tags in _tags(given):
-            words += [f"--{name}", ",".join(tags)] if tags else []
+        secret.write_text(never_templated(extra), encoding="utf-8")
+        words = [f"--limit={_limit(given, attempt)}"]
+        words += [f"--{name}={','.join(tags)}" for name, tags in _tags(given) if tags]
         (folder / "env" / "cmdline").write_text(" ".join(_quoted(word) for word in words))
 
 
@@ -258,7 +267,10 @@ def _mask(path: Path, world: World) -> None:
 def _limit(given: AnsiblePlaybookInputs, attempt: Attempt) -> str:
     if given.limit is None:
         return attempt.host or "all"
-    return given.limit if isinstance(given.limit, str) else ",".join(given.limit)
+    limit = given.limit if isinstance(given.limit, str) else ",".join(given.limit)
+    if "@" in limit:  # Ansible would read the file of that name
+        raise RefusedError(f"the limit '{limit}' names a file", hint="Name hosts and groups.")
+    return limit
 
 
 def _tags(given: AnsiblePlaybookInputs) -> tuple[tuple[str, list[str]], ...]:

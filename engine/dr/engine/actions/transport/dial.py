@@ -61,7 +61,7 @@ def _socket(host: HostSettings) -> socket.socket:
             f"{host.connect_timeout_s:g} s",
             reason="timeout",
         ) from None
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a name that no name server could be asked for
         raise RetryableError(
             f"{host.name} ({host.address}:{host.port}) can not be reached: {_words(error)}",
             reason="unreachable",

@@ -11,6 +11,7 @@ from typing import Any
 from dr.engine.actions.hosts import STATE_ROOT
 from dr.engine.core.errors import RefusedError
 from dr.engine.core.values import parse_duration
+from dr.inventory.connecting import why_not_address, why_not_user
 
 _JUMP = re.compile(r"(?:(?P<user>[^@]+)@)?(?P<address>[^@:]+|\[[^]]+\])(?::(?P<port>\d+))?")
 _TRUE = frozenset({"true", "yes", "on", "1"})
@@ -67,6 +68,7 @@ def _settings(
         become=str(variables.get("ansible_become", "")).lower() in _TRUE,
         state_root=str(variables.get("dr_state_dir") or STATE_ROOT),
     )
+    _refuse(settings)
     jump = host.get("jump")
     if not jump:
         return settings
@@ -84,7 +86,7 @@ def _written_out(jump: str, behind: HostSettings) -> HostSettings:
             f"host '{behind.name}': '{jump}' is no jump host",
             hint="Write a host of the inventory, or user@address:port.",
         )
-    return HostSettings(
+    through = HostSettings(
         name=jump,
         address=match["address"].strip("[]"),
         port=int(match["port"] or 22),
@@ -93,6 +95,17 @@ def _written_out(jump: str, behind: HostSettings) -> HostSettings:
         known_hosts=behind.known_hosts,
         connect_timeout_s=behind.connect_timeout_s,
     )
+    _refuse(through)
+    return through
+
+
+def _refuse(host: HostSettings) -> None:
+    """Refuse what ssh could take for an option or hand to a shell, whoever wrote the snapshot."""
+    why = why_not_address(host.address) or why_not_user(host.user)
+    if why:
+        raise RefusedError(
+            f"host '{host.name}': {why}", hint="Correct the inventory: `dr inventory check`."
+        )
 
 
 def _path(workspace: Path, value: object) -> Path:
