@@ -1,4 +1,4 @@
-"""Values that would be commands to a shell, on a real host and in a real Ansible: they stay text."""
+"""Values that would be commands to a shell, on a real host and in a real Ansible, stay text."""
 
 from __future__ import annotations
 
