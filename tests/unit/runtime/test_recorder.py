@@ -12,7 +12,8 @@ import pytest
 from dr.engine.core.errors import JournalError
 from dr.engine.core.events import Draft, Event, Kind
 from dr.engine.core.states import IllegalTransitionError
-from dr.engine.runtime.recorder import Recorder, StoppedError
+from dr.engine.core.view import fold
+from dr.engine.runtime.recorder import HeldBackError, Recorder, StoppedError
 from tests.deadline import wait_for
 from tests.made_up_world import Do, MadeUpWorld, Outside
 
@@ -35,6 +36,10 @@ class Gated:
             raise self.fails
         events: list[Event] = self._journal.append(run, drafts, **more)
         return events
+
+    def events(self, run: str) -> list[Event]:
+        found: list[Event] = self._journal.events(run)
+        return found
 
 
 @pytest.fixture
@@ -134,3 +139,42 @@ def test_no_writer_is_told_that_its_event_is_safe_when_the_transaction_failed(
         with pytest.raises(StoppedError, match="the disk is full"):
             future.result(10)
     assert journal.transactions == [["s0"]], "nothing is written after the first failed append"
+
+
+def test_what_moves_all_units_of_a_step_is_never_in_one_transaction_with_one_of_them(
+    gated: tuple[Recorder, Gated],
+) -> None:
+    recorder, journal = gated
+    futures = waiting(
+        recorder,
+        Draft(Kind.INTENT, "s0", "web-1", 1, {"effect": "once", "input": {}}),
+        Draft(Kind.STEP_REOPENED, "s0", data={"because": "asked anew"}),
+        Draft(Kind.LOST, "s0", "web-1", 1, {"message": "gone"}),
+        begins("s1"),
+    )
+    journal.let.release(4)
+
+    assert futures[1].result(10)[0].kind is Kind.STEP_REOPENED
+    with pytest.raises(IllegalTransitionError):
+        futures[2].result(10)
+    assert futures[3].result(10)[0].step == "s1"
+    assert fold(recorder.run, recorder._journal.events(recorder.run)) is not None
+
+
+def test_what_must_not_happen_any_more_is_asked_after_all_that_was_written_before(
+    gated: tuple[Recorder, Gated],
+) -> None:
+    recorder, journal = gated
+    first = Draft(Kind.STEP_SKIPPED, "s0", data={"because": "people"})
+    futures = waiting(recorder, first)
+    pool = ThreadPoolExecutor(1)
+    late = pool.submit(recorder.write, begins("s1"), unless=lambda: "s0" in recorder.view.steps)
+    skipped = pool.submit(recorder.write, begins("s0"))
+    journal.let.release(2)
+
+    futures[0].result(10)
+    with pytest.raises(HeldBackError):
+        late.result(10)
+    with pytest.raises(IllegalTransitionError):
+        skipped.result(10)
+    assert journal.transactions == [["s0"]]

@@ -14,6 +14,7 @@ from dr.engine.core.events import Draft, Event, Kind
 from dr.engine.core.questions import Answer, Question
 from dr.engine.core.states import (
     ENDED,
+    IllegalTransitionError,
     RunState,
     StepEvent,
     StepState,
@@ -25,6 +26,9 @@ _E, _S = StepEvent, StepState
 
 _RESTLESS = frozenset({_S.RUNNING, _S.WAITING, _S.IN_DOUBT, _S.UNDOING})
 
+
+_LEFT_OUT = frozenset({_S.SKIPPED, _S.CANCELLED})
+"""States of a step in which no attempt may begin, whoever was looking at it meanwhile."""
 
 _OF_ALL_UNITS = frozenset({Kind.STEP_PLANNED, Kind.STEP_REOPENED})
 """Events that move more units than the one they name."""
@@ -234,6 +238,8 @@ class RunView:
         unit = step.units.get(draft.host) if step else None
         event = _movement(draft, unit)
         if event is not None:
+            if step is not None and step.state in _LEFT_OUT and not _has_begun(unit):
+                raise IllegalTransitionError(step.state, event)
             moved(unit.state if unit else _S.PENDING, event)
 
     def apply_all(self, events: Iterable[Event]) -> RunView:
@@ -241,6 +247,10 @@ class RunView:
         for event in events:
             self.apply(event)
         return self
+
+
+def _has_begun(unit: UnitView | None) -> bool:
+    return unit is not None and unit.state not in {_S.PENDING, _S.READY, _S.WAITING}
 
 
 def _movement(draft: Draft, unit: UnitView | None) -> StepEvent | None:

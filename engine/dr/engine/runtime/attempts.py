@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -28,7 +28,7 @@ from dr.engine.core.ports import Action, Attempt, Check, Outcome, Presence, Prob
 from dr.engine.core.states import IllegalTransitionError, StepState
 from dr.engine.core.values import UNKNOWN, utc_text
 from dr.engine.runtime.context import RunContext
-from dr.engine.runtime.recorder import StoppedError, texts
+from dr.engine.runtime.recorder import HeldBackError, StoppedError, texts
 from dr.engine.runtime.validity import approved_until, ask_anew
 from dr.engine.runtime.world import AttemptWorld
 
@@ -44,6 +44,8 @@ class Conductor:
     """Carries out attempts of a run; its methods run in worker threads."""
 
     context: RunContext
+    stops: Callable[[Step], bool] = lambda _step: False
+    """Whether a step may not begin now: people paused or aborted, or the run is failing."""
 
     def conduct(self, step: Step, host: str | None, number: int) -> None:
         """Carry out attempt ``number`` of ``step`` on ``host`` to a written end."""
@@ -99,23 +101,42 @@ class Conductor:
         self.prove(step, attempt, action, outcome)
 
     def _intend(self, step: Step, attempt: Attempt, action: Action) -> bool:
-        """Write the intent; False when the approval lapsed while the step was looked at."""
+        """Write the intent; False when it may not act any more, or not now.
+
+        While the step was looked at its approval may have lapsed, its rung have been left, people
+        have paused or aborted.
+        """
         data: dict[str, Any] = {"effect": step.effect, "input": attempt.input}
         if step.effect is not Effect.READ:
             data["describes"] = list(action.describe(attempt))
             data["key"] = attempt.key
             if step.undo is not None:
                 data["undo"] = {"uses": step.undo.uses, "with": dict(step.undo.with_)}
-        behind = approved_until(self.context, step) if step.effect is not Effect.READ else None
-        gate, until = behind or (None, None)
-        draft = Draft(Kind.INTENT, step.id, attempt.host, attempt.number, data, until)
+        draft = Draft(Kind.INTENT, step.id, attempt.host, attempt.number, data)
         try:
-            self.context.recorder.write(draft)
-        except LapsedError:
-            assert gate is not None  # noqa: S101 - only what has an end lapses
-            ask_anew(self.context, gate, step)
+            if step.effect is Effect.READ or approved_until(self.context, step) is None:
+                self.context.recorder.write(draft, unless=lambda: self._is_held_back(step))
+            else:
+                self._intend_in_time(step, draft)
+        except (HeldBackError, LapsedError):
             return False
         return True
+
+    def _intend_in_time(self, step: Step, draft: Draft) -> None:
+        """Write the intent before its approval lapses; nobody else acts between look and word."""
+        with self.context.recorder.lock:
+            gate, until = approved_until(self.context, step) or (None, None)
+            try:
+                self.context.recorder.write(
+                    replace(draft, until=until), unless=lambda: self._is_held_back(step)
+                )
+            except LapsedError:
+                assert gate is not None  # noqa: S101 - only what has an end lapses
+                ask_anew(self.context, gate, step)
+                raise
+
+    def _is_held_back(self, step: Step) -> bool:
+        return self.stops(step) or not self.context.stands(step)
 
     def _simulate(self, step: Step, attempt: Attempt, action: Action) -> None:
         self.context.recorder.write(

@@ -47,6 +47,9 @@ class Beginner:
         if self.course.stops(step) or self.crew.is_busy((step.id, None)):
             self.course.hold(step)
             return
+        seen = self.context.view.steps.get(step.id)
+        if seen is not None and seen.state is not StepState.PENDING:
+            return  # decided while a worker was at it, who has begun it since
         try:
             if self._is_wanted(step):
                 self._begin(step)
@@ -100,7 +103,7 @@ class Beginner:
             self._begin_ladder(step, lapsed)
             return
         if lapsed is not None:
-            ask_anew(self.context, lapsed, step)
+            self._ask_anew(lapsed, step)
             return
         kind = self.context.ports.actions.get(step.uses).spec.kind
         if kind is ActionKind.GATE:
@@ -126,10 +129,15 @@ class Beginner:
         if gate is not None and not ended_well(gate, seen):
             self.course.hold(ladder)  # its gate is asked again
         elif lapsed is not None:
-            ask_anew(self.context, lapsed, ladder)
+            self._ask_anew(lapsed, ladder)
         else:
             chosen = seen.outputs.get("choice") if seen else None
             self.crew.do((ladder.id, None), lambda: self.ladders.start(ladder, chosen))
+
+    def _ask_anew(self, gate: Step, step: Step) -> None:
+        if not ask_anew(self.context, gate, step):
+            self.course.hold(step)
+            self.context.recorder.wake()
 
     def _begin_action(self, step: Step) -> None:
         hosts = self.context.targets(step.hosts)
@@ -153,11 +161,12 @@ class Beginner:
         number = (unit.attempt if unit else 0) + 1
 
         def work() -> None:
-            # it may have waited for a worker while people paused or too many others failed
-            if self.course.stops(step):
-                self.course.hold(step)
-            elif not self.fan_outs.gives_up(step):
-                self.conductor.conduct(step, host, number)
+            # it may have waited for a worker while people paused or too many others failed; the
+            # turn after this looks at it again, and a host that had begun goes on to its end
+            begins = unit is None or unit.state is StepState.PENDING
+            if self.course.stops(step) or (begins and self.fan_outs.gives_up(step)):
+                return
+            self.conductor.conduct(step, host, number)
 
         self.crew.do((step.id, host), work, step.timeout)
 
@@ -170,10 +179,10 @@ class Beginner:
                 return
             if not self.context.stands(step):
                 return  # its rung was left
-            if self.course.stops(step):
-                self.crew.at(self.context.now() + timedelta(seconds=1), again)
-            else:
+            if not self.course.stops(step):
                 self.attempt(step, host)
+            # people may pause before a worker is free for it
+            self.crew.at(self.context.now() + timedelta(seconds=1), again)
 
         self.crew.at(parse_utc(at), again)
 

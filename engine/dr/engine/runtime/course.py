@@ -21,6 +21,7 @@ class Course:
     context: RunContext
     failing: str = ""
     rejected: bool = False
+    undo_due: bool = False
     held: dict[str, None] = field(default_factory=dict)
 
     def derive(self) -> None:

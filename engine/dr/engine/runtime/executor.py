@@ -64,7 +64,7 @@ class Executor:
         self.planner = Planner(context.runbook, context.view)
         self.course = Course(context)
         self.crew = Crew(context, self.workers, self._turn)
-        conductor = Conductor(context)
+        conductor = Conductor(context, self.course.stops)
         self.settler = Settler(context, conductor)
         forecaster = Forecaster(context)
         gates = Gatekeeper(context, forecaster)
@@ -95,6 +95,7 @@ class Executor:
         except BaseException as error:
             self.context.stopping.set()
             self.context.recorder.stop(DrError(f"the engine stops: {error!r}"))
+            self.crew.dismiss()  # a worker that was cut may still be about to say so
             if self.crew.cut is not None and isinstance(error, StoppedError):
                 raise self.crew.cut from None  # a worker's end stopped this thread's own write
             raise
@@ -117,6 +118,7 @@ class Executor:
         for decision in self.planner.decide():
             self._follow(decision)
         self._tend_units()
+        self.hearing.undo_what_is_due()
         if self.crew.idle and self.context.recorder.touched.empty():
             self.ending.settle()
         elif not self._only_looks_again():

@@ -162,7 +162,9 @@ class Gatekeeper:
             max_loss_s=proposed.loss_s if proposed and proposed.loss_known else None,
             inventory_sha256=digest(self.context.record.inventory),
         )
-        return plan_hash({**covered, "shown": list(options), "visit": view.step(gate.id).visit + 1})
+        known = view.steps.get(gate.id)
+        visit = (known.visit if known else 0) + 1
+        return plan_hash({**covered, "shown": list(options), "visit": visit})
 
     def _stand_in(self, question: Question) -> None:
         """Let standing authorisations answer inside their bounds."""

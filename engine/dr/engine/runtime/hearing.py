@@ -88,8 +88,15 @@ class Hearing:
             self.gates.judge(asked)
         elif kind is QuestionKind.DOUBT:
             self._hear_about_doubt(asked)
-        elif asked.answers:
+        elif asked.answers and not self._is_being_asked(asked):
             self._take(asked)
+
+    def _is_being_asked(self, asked: QuestionView) -> bool:
+        """Whether the worker who asked has not put it down: what it asked for could not be done."""
+        if asked.question.kind is not QuestionKind.FALLBACK:
+            return False
+        step = self.context.runbook.by_id[asked.question.step]
+        return self.crew.is_busy((step.ladder or step.id, None))
 
     def _hear_about_doubt(self, asked: QuestionView) -> None:
         """Take a verdict; a late truthful result goes before it, a look under way is awaited."""
@@ -143,7 +150,10 @@ class Hearing:
 
     def failed(self, step: Step) -> None:
         """Follow the policy of a step that failed outside a rung."""
-        if self.course.failing or step.in_finally:
+        if step.in_finally:
+            return
+        if self.course.failing:
+            self.course.hold(step)  # people may take back what made the run fail
             return
         because = f"step '{step.id}' failed: {self.context.view.steps[step.id].because}"
         asked = self.course.last_question(step.id)
@@ -168,7 +178,16 @@ class Hearing:
         self.gates.ask(QuestionKind.FAILURE, step, asks, verdicts, because=because, error=error)
 
     def undo_all(self) -> None:
-        """Take back what the run did, the newest first."""
+        """Have taken back what the run did, once nothing of it is under way or in doubt."""
+        self.course.undo_due = True
+
+    def undo_what_is_due(self) -> None:
+        """Take back what the run did, the newest first, when it is time to."""
+        if not self.course.undo_due or not self.crew.idle or self.context.view.in_doubt():
+            return
+        self.course.undo_due = False
+        if not self.course.undoes_all():
+            return  # the step that failed is tried again
         steps = [s for s in self.context.runbook.walk() if not s.in_finally and s.uses]
         self.crew.do(("undo", None), lambda: _say(self.undoer.undo(steps)))
 

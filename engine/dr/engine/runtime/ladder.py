@@ -57,6 +57,8 @@ class Ladders:
 
     def passed(self, ladder: Step, rung_name: str) -> None:
         """Bind the outputs of a rung whose steps have all ended well."""
+        if self.context.view.steps[ladder.id].rungs.get(rung_name) != "started":
+            return  # decided while another worker was at it
         rung = _rung(ladder, rung_name)
         outputs = dict(self.context.view.steps[rung.steps[-1].id].outputs)
         if rung.outputs:

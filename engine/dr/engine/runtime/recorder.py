@@ -20,6 +20,9 @@ _QUIET = frozenset({Kind.INTENT, Kind.HANDLE, Kind.RESULT, Kind.UNDO_INTENT, Kin
 """What an attempt under way writes; nothing can be decided before it ends, so the main loop sleeps
 on: waking it costs more than the write does."""
 
+_OF_ATTEMPTS = _QUIET | {Kind.FINISHED, Kind.LOST, Kind.PROBED, Kind.UNDO_FINISHED}
+"""What moves one unit and nothing else; only such events of several writers share a transaction."""
+
 _ENDS = frozenset({Kind.FINISHED, Kind.LOST})
 """What an attempt writes last; the worker who wrote it says so when the work is over."""
 
@@ -28,11 +31,16 @@ class StoppedError(DrError):
     """The engine writes no more: its lease or its journal is gone."""
 
 
+class HeldBackError(DrError):
+    """What was to be written must not happen any more, or not now; nothing was written."""
+
+
 @dataclass(slots=True)
 class _Wanted:
     """What one thread wants written, and what became of it."""
 
     drafts: list[Draft]
+    unless: Callable[[], bool] | None = None
     events: list[Event] = field(default_factory=list)
     error: Exception | None = None
     settled: bool = False
@@ -47,12 +55,19 @@ class _Wanted:
         """Whether the journal may refuse it for its time."""
         return any(draft.until is not None for draft in self.drafts)
 
+    @property
+    def moves_units_only(self) -> bool:
+        """Whether it changes nothing that other units stand by."""
+        return all(draft.kind in _OF_ATTEMPTS for draft in self.drafts)
+
     def goes_with(self, others: Sequence[_Wanted]) -> bool:
         """Whether it may be in one transaction with ``others``: a refusal is for one alone."""
         if not others:
             return True
         if self.may_lapse or others[0].may_lapse:
             return False
+        if not (self.moves_units_only and others[0].moves_units_only):
+            return False  # a step that is reopened or skipped moves all of its units
         return all(self.units.isdisjoint(other.units) for other in others)
 
 
@@ -89,18 +104,21 @@ class Recorder:
         """The run's id."""
         return self._lease.run
 
-    def write(self, *drafts: Draft) -> list[Event]:
+    def write(self, *drafts: Draft, unless: Callable[[], bool] | None = None) -> list[Event]:
         """Append events in one transaction and fold them in.
 
         What other threads want to write at the same moment goes into the same transaction:
         whoever has the lock writes for all that wait.  Nobody returns before theirs is safe.
 
+        ``unless`` is asked last, when nothing can come between its answer and the events.
+
         Raises:
             StoppedError: this engine may write no more.
+            HeldBackError: ``unless`` was true; nothing was written.
             IllegalTransitionError: a draft can not be true any more; nothing was written.
             LapsedError: a draft's ``until`` has come; nothing was written.
         """
-        wanted = _Wanted([self._masked(draft) for draft in drafts])
+        wanted = _Wanted([self._masked(draft) for draft in drafts], unless)
         self._waiting.append(wanted)
         with self.lock:
             while not wanted.settled:
@@ -152,6 +170,8 @@ class Recorder:
         try:
             for draft in wanted.drafts:
                 self.view.refuse_impossible(draft)
+            if wanted.unless is not None and wanted.unless():
+                raise HeldBackError("it must not happen now")
         except Exception as error:  # noqa: BLE001 - its own thread is told
             wanted.error, wanted.settled = error, True
             return False

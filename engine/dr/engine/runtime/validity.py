@@ -55,19 +55,23 @@ def _acted(context: RunContext, asked: QuestionView) -> bool:
     return False
 
 
-def ask_anew(context: RunContext, gate: Step, step: Step) -> None:
+def ask_anew(context: RunContext, gate: Step, step: Step) -> bool:
     """Have ``gate`` asked again because its approval lapsed as ``step`` was to act; it waits.
 
-    A rung that was started goes back as if it had not been: people may choose another one.
+    A rung that was started goes back as if it had not been: people may choose another one.  False
+    when another step came first: it had the gate asked again, or acted, so the approval holds.
     """
     with context.recorder.lock:
         if not ended_well(gate, context.view.steps.get(gate.id)):
-            return  # another step came first
+            return False
+        if (approved_until(context, step) or (None,))[0] is not gate:
+            return False
         drafts = [_reopened(gate), _reopened(step)]
         ladder = context.runbook.by_id.get(step.ladder or "")
         if ladder is not None:
             drafts.append(_reopened(ladder, take_back=step.rung))
         context.recorder.write(*drafts)
+    return True
 
 
 def _reopened(step: Step, **more: object) -> Draft:
