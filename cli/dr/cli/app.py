@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -18,7 +18,7 @@ from dr.cli.failure import Failure, from_click, from_dr, from_system, from_unexp
 from dr.cli.lazy import Lazy, LazyGroup
 from dr.cli.session import Session
 from dr.cli.text import N_, _, language_for, use
-from dr.engine.core.errors import DrError, ExitCode
+from dr.engine.core.errors import DrError, ExitCode, UserError
 
 VERSION = "0.1.0"
 """A literal: asking the package's metadata costs more than all the rest of ``--help``."""
@@ -91,6 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _soften_streams()
     as_json = "--json" in args
     try:
+        _only_text(args, os.environ)
         return _carry_out(args)
     except BrokenPipeError:
         _close_quietly()
@@ -107,6 +108,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 (the last door: no traceback reaches a person)
         failure = from_unexpected(error)
     return _leave(failure, as_json=as_json)
+
+
+def _only_text(args: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Refuse bytes that are no text: they could be neither written down nor shown.
+
+    Raises:
+        UserError: an argument, or a variable of dr's own, holds some.
+    """
+    ours = [value for name, value in environ.items() if name.startswith("DR_")]
+    for word in (*args, *ours):
+        if any("\ud800" <= character <= "\udfff" for character in word):
+            raise UserError(
+                _("this is not text in the encoding of the terminal: {word}").format(
+                    word=word.encode("utf-8", "backslashreplace").decode()
+                ),
+                hint=_("Type it as UTF-8; a file with such a name must be renamed first."),
+            )
 
 
 def _carry_out(args: list[str]) -> int:

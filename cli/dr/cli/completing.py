@@ -114,12 +114,14 @@ def _runbooks(session: Session, _words: list[str], incomplete: str) -> Iterable[
 def _people(session: Session, _words: list[str], _incomplete: str) -> Iterable[CompletionItem]:
     import yaml
 
+    from dr.inventory.ordinary import read_ordinary
+
     place = glance.find_workplace(session.workspace)
     environment = session.environment or (place.default_environment if place else "")
     if place is None:
         return
     path = place.directory / "inventory" / environment / "people.yaml"
-    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    data = yaml.safe_load(read_ordinary(path))
     yield from (CompletionItem(str(name)) for name in data["people"])
 
 

@@ -13,6 +13,7 @@ from dr.cli.session import Session
 from dr.cli.text import _
 from dr.engine.core.errors import UserError
 from dr.engine.core.questions import Standing, Tally
+from dr.inventory.ordinary import read_ordinary
 
 WITNESSES = 2
 
@@ -58,8 +59,8 @@ class Decision:
         proof: dict[str, Any] = {"key": key}
         if statement is not None and signature is not None:
             proof = {
-                "statement": statement.read_text(encoding="utf-8"),
-                "signature": signature.read_text(encoding="utf-8"),
+                "statement": _text_of(statement),
+                "signature": _text_of(signature),
             }
         approvals = session.desk.approvals
         if self.verdict == "reject":
@@ -103,6 +104,16 @@ class Decision:
         return tally
 
 
+def _text_of(path: Path) -> str:
+    try:
+        return read_ordinary(path)
+    except UnicodeDecodeError:
+        raise UserError(
+            _("{path} is not text").format(path=path),
+            hint=_("Name the two files that belong together: --statement and --signature."),
+        ) from None
+
+
 def said_by(session: Session, by: str | None, key: Path | None, statement: Path | None) -> str:
     """Return who decides: ``--by``, the statement, $DR_PERSON, else the owner of the key.
 
@@ -126,9 +137,9 @@ def signed_text(statement: Path | None, name: str) -> str:
     if statement is None:
         return ""
     try:
-        data = json.loads(statement.read_text(encoding="utf-8"))
+        data = json.loads(read_ordinary(statement))
         return str(data.get(name) or "")
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         raise UserError(
             _("{path} is not a statement").format(path=statement),
             hint=_("Print one with --print-statement."),

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from dr.cli.outline import outline_of
 from dr.cli.text import _
 from dr.engine.core.errors import UserError
 from dr.engine.core.questions import QuestionKind
@@ -23,7 +24,33 @@ _RUN = "R-"
 
 def person(by: str | None) -> str:
     """Return who acts: what ``--by`` says, else $DR_PERSON, else the user of this machine."""
-    return by or os.environ.get("DR_PERSON") or getpass.getuser()
+    found = by or os.environ.get("DR_PERSON")
+    if found:
+        return found
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no variable says it, and the machine does not know our number
+        raise UserError(
+            _("who acts is not known: this machine has no name for user {number}").format(
+                number=os.getuid()
+            ),
+            hint=_("Type 'export DR_PERSON=NAME' first."),
+            code="who",
+        ) from None
+
+
+def known_step(view: RunView, named: str) -> None:
+    """Refuse a step that the run does not have; ``ID.verify`` and the like belong to ``ID``.
+
+    Raises:
+        UserError: there is none.
+    """
+    step = named.partition(".")[0]
+    if step not in view.steps and step not in outline_of(view).steps:
+        raise UserError(
+            _("run {run} has no step '{step}'").format(run=view.id, step=named),
+            hint=_("Type 'dr show {run}' to see its steps.").format(run=view.id),
+        )
 
 
 def run_id(desk: Any, named: str | None, *, unfinished: bool = True) -> str:

@@ -7,20 +7,17 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from dr.engine.core.unseen import CONTROL, HIDDEN
+
 _NO_BREAK_BEFORE = frozenset("，。、；：？！）」』】》…,.;:?!)]}%")
 """Marks that may not begin a line."""
 
 _WIDE = 2
 
 _PIECE = re.compile(r"\s+|[^\s]+")
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_UNSEEN = re.compile(
-    "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
-    "\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
-)
-"""What reorders a line, hides in it, or is no character: two names could look the same."""
-
-_STEERING = re.compile(f"[\x7f-\x9f]|{_UNSEEN.pattern}")
+_CONTROL = re.compile(f"[{CONTROL}]")
+_HIDDEN = re.compile(f"[{HIDDEN}]")
+_STEERING = re.compile(f"[\\x7f-\\x9f{HIDDEN}]")
 
 
 def printable(text: str) -> str:
@@ -31,7 +28,7 @@ def printable(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return _UNSEEN.sub(_number, _CONTROL.sub(_caret, text))
+    return _HIDDEN.sub(_number, _CONTROL.sub(_caret, text))
 
 
 def one_line(text: str) -> str:

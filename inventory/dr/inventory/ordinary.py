@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 LARGEST_BYTES = 1_000_000
+LARGEST_PLAN_BYTES = 64_000_000
 
 
 def open_ordinary(path: Path) -> BinaryIO:

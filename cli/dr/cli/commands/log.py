@@ -6,7 +6,7 @@ import click
 
 from dr.cli.command import command, option
 from dr.cli.completing import runs_then_steps
-from dr.cli.finding import run_and_rest
+from dr.cli.finding import known_step, run_and_rest
 from dr.cli.outline import outline_of
 from dr.cli.sentences import plain_line
 from dr.cli.session import Session, current
@@ -39,7 +39,9 @@ def log(words: tuple[str, ...], host: str | None, tail: int) -> None:
     session = current()
     run, rest = run_and_rest(session.desk, words, 1)
     if rest:
-        where = host or _last_host(session.desk.view(run), rest[0])
+        view = session.desk.view(run)
+        known_step(view, rest[0])
+        where = host or _last_host(view, rest[0])
         text = session.desk.output(run, rest[0], host=where, tail=tail)
         if session.json:
             session.result({"v": 1, "run": run, "step": rest[0], "output": text})

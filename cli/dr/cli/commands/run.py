@@ -22,6 +22,7 @@ from dr.cli.terminal import width
 from dr.cli.text import N_, _
 from dr.cli.words import environment_word
 from dr.engine.core.errors import ExitCode, HeldError, UserError
+from dr.inventory.ordinary import LARGEST_PLAN_BYTES, read_ordinary
 
 if TYPE_CHECKING:
     from dr.engine.core.ports import RunRecord
@@ -108,10 +109,10 @@ def _what(
             raise click.UsageError(_("Name the runbook, or a plan with --plan."))
         return runbook, inputs, "drill" if drill else "real"
     try:
-        data = json.loads(plan_file.read_text(encoding="utf-8"))
+        data = json.loads(read_ordinary(plan_file, LARGEST_PLAN_BYTES))
         name, planned = str(data["runbook"]), {k: str(v) for k, v in data["inputs"].items()}
         mode = "drill" if drill else str(data.get("mode", "real"))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UserError(
             _("{path} is not a plan").format(path=plan_file),
             hint=_("Write one with 'dr plan RUNBOOK -o FILE'."),

@@ -11,7 +11,7 @@ import click
 from dr.cli.command import command, option
 from dr.cli.completing import runs_then_steps
 from dr.cli.details import run_lines, step_data, step_lines
-from dr.cli.finding import is_run, run_id
+from dr.cli.finding import is_run, known_step, run_id
 from dr.cli.gate_screen import GatePage, draw_gate
 from dr.cli.lines import Line, painted
 from dr.cli.outline import outline_of
@@ -94,12 +94,7 @@ def _data(view: RunView) -> Mapping[str, Any]:
 
 
 def _step(session: Session, view: RunView, named: str) -> None:
-    outline = outline_of(view)
-    if named not in view.steps and named not in outline.steps:
-        raise UserError(
-            _("run {run} has no step '{step}'").format(run=view.id, step=named),
-            hint=_("Type 'dr show {run}' to see its steps.").format(run=view.id),
-        )
+    known_step(view, named)
     seen = view.steps.get(named) or view.step(named)
     if session.json:
         session.result({"v": 1, "run": view.id, "id": named, **step_data(seen)})

@@ -274,6 +274,10 @@ _PLAIN = re.compile(r"sqlite:///([\w./+-]+)", re.ASCII)
 """A URL that is read without SQLAlchemy: nothing in it is quoted."""
 
 
+_WHO = re.compile(r"//.*@", re.DOTALL)
+"""Who logs in, perhaps with a password."""
+
+
 def _database(url: str, lock_dir: Path | None, lease_s: float, busy_s: float) -> Database:
     if plain := _PLAIN.fullmatch(url):
         from dr.engine.journal.sqlite import SqliteDatabase
@@ -284,8 +288,8 @@ def _database(url: str, lock_dir: Path | None, lease_s: float, busy_s: float) ->
 
     try:
         wanted = make_url(url)
-    except ArgumentError:
-        raise _unknown(url) from None
+    except (ArgumentError, ValueError):  # a port that is no number
+        raise _unknown(_WHO.sub("//***@", url)) from None
     if wanted.get_backend_name() == "sqlite" and wanted.database not in {None, "", ":memory:"}:
         from dr.engine.journal.sqlite import SqliteDatabase
 

@@ -41,7 +41,7 @@ from dr.engine.service.starting import (
 )
 from dr.engine.service.surroundings import SystemClock, logs_folder, with_paths
 from dr.inventory.checks import check
-from dr.inventory.ordinary import read_ordinary
+from dr.inventory.ordinary import LARGEST_PLAN_BYTES, read_ordinary
 from dr.inventory.reading import read_inventory
 from dr.inventory.secrets import SecretsInUse
 from dr.inventory.snapshot import snapshot
@@ -385,12 +385,9 @@ def _make_folder(state: Path) -> None:
         ) from None
 
 
-_LARGEST_PLAN_BYTES = 64 * 1024 * 1024
-
-
 def _same_plan(path: Path, plan_hash: str) -> None:
     try:
-        reviewed = json.loads(read_ordinary(path, _LARGEST_PLAN_BYTES)).get("hash")
+        reviewed = json.loads(read_ordinary(path, LARGEST_PLAN_BYTES)).get("hash")
     except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise DrError(
             f"{path} is no plan: {error}", hint="Write one with: dr plan -o FILE"

@@ -8,6 +8,9 @@ from dr.incidents.report.content import Cell, Content, Section
 from dr.incidents.report.data import ReportData
 from dr.incidents.report.voice import Voice, visible
 
+_LEADING = re.compile(r"^(\d+(?=[.)](?: |$))|(?=[-+=]))")
+"""What makes a list, a heading or a rule of the line that it begins."""
+
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
 
 
@@ -36,13 +39,13 @@ def _head(data: ReportData, voice: Voice) -> str:
         voice.pair(voice("state"), voice.named("state", run.state)),
         visible(run.because),
     )
-    return "  \n".join(_plain(fact) for fact in facts if fact)
+    return "  \n".join(_line(fact) for fact in facts if fact)
 
 
 def _section(section: Section) -> list[str]:
     lines = [f"## {_plain(section.title)}", ""]
     for note in section.notes:
-        lines += [_plain(note.text), ""]
+        lines += [_line(note.text), ""]
     if section.rows:
         lines.append("| " + " | ".join(_plain(header) or " " for header in section.headers) + " |")
         lines.append("|" + " --- |" * len(section.headers))
@@ -61,3 +64,8 @@ def _cell(cell: Cell) -> str:
 def _plain(text: str) -> str:
     """Return ``text`` on one line, with what Markdown would read as markup escaped."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split())).replace("&", "&amp;")
+
+
+def _line(text: str) -> str:
+    """Return ``text`` as a line of its own that begins nothing but a paragraph."""
+    return _LEADING.sub(r"\1\\", _plain(text))

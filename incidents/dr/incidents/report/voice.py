@@ -9,6 +9,7 @@ from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dr.engine.core.errors import UserError
+from dr.engine.core.unseen import CONTROL, HIDDEN
 from dr.engine.core.values import Text, Unknown
 from dr.incidents.report.data import AnswerFacts, Count, Person, Seconds
 from dr.incidents.report.words import WORDS, word
@@ -21,7 +22,7 @@ _UNITS = (
 )
 _FINE_BELOW_S = 10.0
 _FINEST_S = 0.05
-_INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2066-\u2069\ufeff]")
+_INVISIBLE = re.compile(f"[{CONTROL}{HIDDEN}]")
 
 
 def zone_of(name: str) -> tzinfo:
