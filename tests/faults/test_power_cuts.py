@@ -50,6 +50,7 @@ ONLY_IN_DOUBT = {"before-attach", "after-attach"}
 ELSEWHERE = {
     "before-migration", "within-migration", "after-migration",  # tests/migration
     "before-report", "after-report",  # test_reports.py
+    "before-send",  # tests/acceptance/test_two_engines.py: only a real host is sent anything
 }  # fmt: skip
 """Points that no run in the made-up world passes, and where the power is cut at them."""
 

@@ -42,6 +42,9 @@ VERBS: dict[str, Lazy] = {
     "answer": _at("answer", N_("Answer a task or a question of a run.")),
     "resolve": _at("resolve", N_("Say whether a step in doubt took effect.")),
     "resume": _at("resume", N_("Go on with a run whose engine died.")),
+    "takeover": _at(
+        "takeover", N_("Take a run over whose engine on another machine is dead or frozen.")
+    ),
     "retry": _at("retry", N_("Let a failed step try again.")),
     "skip": _at("skip", N_("Let the run go on without a step.")),
     "pause": _at("pause", N_("Start nothing new in a run.")),

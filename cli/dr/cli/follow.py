@@ -177,7 +177,7 @@ def _follow(
     view = RunView(run)
     for batch in session.desk.follow(run):
         view.apply_all(batch)
-        stops = not wait and view.seq > 0 and not batch and _waits(view)
+        stops = not batch and (view.is_behind or (not wait and view.seq > 0 and _waits(view)))
         last = view.state.ended or stops
         viewer.show(view, batch, last=last)
         if last:

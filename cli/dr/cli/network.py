@@ -7,7 +7,6 @@ that forgot to enter would send to addresses outside of the machine.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from dr.cli.session import Session
 from dr.engine.service.glance import Workplace, find_workplace
@@ -17,7 +16,9 @@ INSIDE = "DR_IN_LAB"
 
 
 def enter_lab(session: Session) -> None:
-    """Enter the control network of the workspace's lab; nothing when it has none.
+    """Enter the network of the lab's control host, or of the host that the workspace lies on.
+
+    Nothing when the workspace has no lab.
 
     Must be called while the process has one thread, before the desk is opened.
 
@@ -27,16 +28,19 @@ def enter_lab(session: Session) -> None:
     place = find_workplace(session.workspace)
     if place is None or place.lab is None or _inside(place):
         return
-    from dr.lab.enter import enter
+    from dr.lab.enter import CONTROL, enter
     from dr.lab.errors import LabDownError
 
     try:
-        enter(place.lab)
+        enter(place.lab, place.lab_host or CONTROL)
     except (FileNotFoundError, ConnectionError):
         raise LabDownError(place.lab) from None
-    os.environ[INSIDE] = str(place.lab)
+    os.environ[INSIDE] = _name(place)
 
 
 def _inside(place: Workplace) -> bool:
-    there = os.environ.get(INSIDE)
-    return bool(there and place.lab and Path(there) == place.lab)
+    return os.environ.get(INSIDE) == _name(place)
+
+
+def _name(place: Workplace) -> str:
+    return f"{place.lab_host}@{place.lab}" if place.lab_host else str(place.lab)

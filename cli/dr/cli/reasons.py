@@ -20,6 +20,7 @@ TEMPLATES = (
     N_("{kind} '{step}' waits for people"),
     N_("step '{step}' is in doubt"),
     N_("paused by an operator"),
+    N_("the journal lacks events that hosts know of: {hosts}"),
     N_("its condition does not hold: {facts}"),
     N_("drills leave this step out"),
     N_("only simulated in a drill"),

@@ -350,6 +350,8 @@ def _next(frame: Frame) -> list[Line]:
 
 def next_command(view: RunView) -> str:
     """Return what a person would type next, as far as the journal alone can tell."""
+    if view.is_behind:
+        return f"dr resume {view.id} --as-it-is --because …"
     for asked in view.open_questions():
         question = asked.question
         if question.kind is QuestionKind.GATE:

@@ -28,6 +28,7 @@ from dr.cli.words import (
     stamp,
     state_word,
 )
+from dr.engine.core.behind import in_words
 from dr.engine.core.events import Event, Kind
 from dr.engine.core.states import RunState, StepState
 from dr.engine.core.view import RunView
@@ -90,6 +91,21 @@ def _run_lease(event: Event, _view: RunView, _outline: Outline) -> str:
     return _("engine {holder} has the run, epoch {epoch}").format(
         holder=event.data.get("holder", "?"), epoch=event.data.get("epoch", "?")
     )
+
+
+def _run_behind(event: Event, _view: RunView, _outline: Outline) -> str:
+    return _(
+        "the run is in doubt as a whole: the journal lacks what these hosts know: {seen}"
+    ).format(seen=in_words(event.data["seen"]))
+
+
+def _takeover(event: Event, _view: RunView, _outline: Outline) -> str:
+    words = _("{by} takes the run over on {machine} from {holder}").format(
+        by=event.data.get("by", "?"),
+        machine=event.data.get("machine", "?"),
+        holder=event.data.get("holder") or "?",
+    )
+    return words + _said(event.data.get("because"))
 
 
 def _run_state(event: Event, _view: RunView, _outline: Outline) -> str:
@@ -262,6 +278,7 @@ def _wish(text: str) -> Callable[[Event, RunView, Outline], str]:
 _SENTENCES: Mapping[Kind, Callable[[Event, RunView, Outline], str | None]] = {
     Kind.RUN_CREATED: _run_created,
     Kind.RUN_LEASE: _run_lease,
+    Kind.RUN_BEHIND: _run_behind,
     Kind.RUN_FACTS: _facts,
     Kind.RUN_STATE: _run_state,
     Kind.RUN_RECOVERED: _run_recovered,
@@ -291,6 +308,8 @@ _SENTENCES: Mapping[Kind, Callable[[Event, RunView, Outline], str | None]] = {
     Kind.OP_ABORT: _wish(N_("{by} aborts the run")),
     Kind.OP_RETRY: _wish(N_("{by} wants {step} tried again")),
     Kind.OP_SKIP: _wish(N_("{by} wants {step} skipped")),
+    Kind.OP_TAKEOVER: _takeover,
+    Kind.OP_ACCEPT: _wish(N_("{by} lets the run go on although the journal has lost events")),
     Kind.OP_NOTE: _wish(N_("{by} notes")),
 }
 """HANDLE, RESULT and UNDO_HANDLE are for machines and have no sentence."""

@@ -39,9 +39,10 @@ class EnvironmentEntry(StrictModel):
 
 
 class LabEntry(StrictModel):
-    """Where the lab is that this workspace belongs to."""
+    """Where the lab is that this workspace belongs to, and on which of its hosts it lies."""
 
     directory: str
+    host: Name = "control"
 
 
 class MailEntry(StrictModel):

@@ -38,6 +38,7 @@ __all__ = [
     "default_directory",
     "down",
     "enter",
+    "enter_host",
     "heal",
     "host_command",
     "in_host",
@@ -46,6 +47,7 @@ __all__ = [
     "shell",
     "status",
     "up",
+    "workspace_folder",
 ]
 
 
@@ -240,6 +242,18 @@ def heal(directory: Path, fault: str, *targets: str) -> Sequence[str]:
     """Mend what :func:`break_` broke; return the targets."""
     healed: list[str] = _call(directory, "heal", fault=fault, targets=targets)["targets"]
     return healed
+
+
+def enter_host(directory: Path, host: str) -> None:
+    """Move this process into the network of ``host``; see :func:`dr.lab.enter.enter`.
+
+    Raises:
+        LabUsageError: the lab has no such host, or it is switched off.
+    """
+    try:
+        enter(directory, host)
+    except rpc.WorldRefusedError as error:
+        raise LabUsageError(error.message, hint=error.hint) from None
 
 
 def set_wire(

@@ -16,6 +16,7 @@ from dr.lab import inside, kernel, rpc
 
 MARK = "lab.json"
 CONTROL = "control"
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _SSH_SNIPPETS = Path("/etc/ssh/ssh_config.d")
 _KINDS = ("net", "mnt", "uts", "ipc", "pid", "user")
 # nsenter starts with all capabilities; these reach past a host
@@ -34,13 +35,16 @@ def is_up(directory: Path) -> bool:
 def enter(directory: Path, host: str = CONTROL) -> None:
     """Move this process into the network of ``host``, with the lab's /etc/hosts.
 
-    The file system stays this machine's.  Must be called while the process has one thread.
-    Calling it again, or in a child of a process that did, changes nothing.
+    The file system stays this machine's.  On another host than ``control`` the process also has
+    that host's name and boot id: to an engine it is another machine.
+
+    Must be called while the process has one thread.  Calling it again, or in a child of a process
+    that did, changes nothing.
 
     Raises:
         OSError: no lab is up there, or this user may not enter it.
     """
-    namespaces = host_namespaces(directory, host)
+    namespaces, boot_id = _namespaces(directory, host)
     try:
         here, there = os.stat("/proc/self/ns/net"), os.fstat(namespaces["net"])
         if (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino):
@@ -50,15 +54,27 @@ def enter(directory: Path, host: str = CONTROL) -> None:
             kernel.setns(namespaces["user"], kernel.CLONE_NEWUSER)
             kernel.keep_capabilities()
         kernel.setns(namespaces["net"], kernel.CLONE_NEWNET)
+        if host != CONTROL:
+            kernel.setns(namespaces["uts"], kernel.CLONE_NEWUTS)
     finally:
         for fd in namespaces.values():
             os.close(fd)
     kernel.unshare(kernel.CLONE_NEWNS)
     kernel.make_mounts_private()
     kernel.bind(directory / "hosts.txt", "/etc/hosts")
+    if host != CONTROL:
+        kernel.bind(_boot_file(directory, host, boot_id), _BOOT_ID)
     if foreign and _SSH_SNIPPETS.is_dir():
         # root's files seem to be nobody's in there, and ssh refuses to read those
         kernel.mount("tmpfs", _SSH_SNIPPETS, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=4k")
+
+
+def _boot_file(directory: Path, host: str, boot_id: str) -> Path:
+    path = directory / f"{host}.boot_id"
+    part = path.with_suffix(f".{os.getpid()}")
+    part.write_text(f"{boot_id}\n")
+    part.rename(path)
+    return path
 
 
 def _own_user_namespace(fd: int) -> bool:
@@ -67,8 +83,12 @@ def _own_user_namespace(fd: int) -> bool:
 
 def host_namespaces(directory: Path, host: str) -> dict[str, int]:
     """Return open file descriptors of the namespaces of ``host``, by kind; the caller closes."""
+    return _namespaces(directory, host)[0]
+
+
+def _namespaces(directory: Path, host: str) -> tuple[dict[str, int], str]:
     answer, fds = rpc.call_for_fds(directory, "namespaces", host=host)
-    return dict(zip(answer["kinds"], fds, strict=True))
+    return dict(zip(answer["kinds"], fds, strict=True)), str(answer["boot_id"])
 
 
 def host_command(

@@ -85,7 +85,7 @@ def _answer(
                 body: dict[str, Any] = {}
             case "namespaces":
                 fds = world.namespaces(message["host"])
-                body = {"kinds": KINDS}
+                body = {"kinds": KINDS, "boot_id": world.boot_ids[message["host"]]}
             case "status":
                 body = world.status()
             case name if name in requests:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from dr.lab import business
+from dr.lab.enter import CONTROL
 from dr.lab.keys import public_key
 from dr.lab.office import LEDGER
 from dr.lab.people import GROUPS, PEOPLE, Person
@@ -17,9 +19,13 @@ from dr.lab.topology import PREFIX, Cluster, Topology
 MAIL_PORT = 25
 
 
-def workspace_folder(directory: Path) -> Path:
-    """Return where the workspace of the lab in ``directory`` lies."""
-    return directory / "workspace"
+SECOND = "control-dr"
+"""The control host of the DR centre; it has a copy of the workspace."""
+
+
+def workspace_folder(directory: Path, host: str = CONTROL) -> Path:
+    """Return where the workspace of the lab in ``directory`` lies, or the copy on ``host``."""
+    return directory / ("workspace" if host == CONTROL else f"workspace-{host}")
 
 
 def key_files(directory: Path) -> dict[Path, str]:
@@ -57,6 +63,14 @@ def write_workspace(plan: LabPlan, known_hosts: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600 if name.endswith(".password") else 0o644)
         path.write_text(text, encoding="utf-8")
+    if any(host.name == SECOND for host in plan.topology.hosts):
+        _copy_to_second(plan)
+
+
+def _copy_to_second(plan: LabPlan) -> None:
+    copy = workspace_folder(plan.directory, SECOND)
+    shutil.copytree(workspace_folder(plan.directory), copy)
+    (copy / "dr.yaml").write_text(workspace_file(plan, SECOND), encoding="utf-8")
 
 
 def environments(topology: Topology) -> list[str]:
@@ -64,20 +78,21 @@ def environments(topology: Topology) -> list[str]:
     return ["lab", *(one.environment for one in topology.clusters if one.environment != "lab")]
 
 
-def workspace_file(plan: LabPlan) -> str:
-    """Return dr.yaml."""
+def workspace_file(plan: LabPlan, host: str = CONTROL) -> str:
+    """Return dr.yaml of the workspace on ``host``."""
     lines = "".join(
         f"  {name}: {{ kind: {name}, inventory: inventory/{name} }}\n"
         for name in environments(plan.topology)
     )
-    control = plan.topology.host("control")
+    control = plan.topology.host(CONTROL)
+    stands = "" if host == CONTROL else f", host: {host}"
     return f"""\
 # The workspace of a practice lab.  A bureau's own has the same files without the entry 'lab'.
 format: 1
 bureau: {{ en: Lab City Bureau of Natural Resources, zh: 实验市自然资源局 }}
 default_environment: lab
 environments:
-{lines}lab: {{ directory: "{plan.directory}" }}
+{lines}lab: {{ directory: "{plan.directory}"{stands} }}
 runbooks: [runbooks]
 state: .dr
 mail: {{ host: {control.address}, port: {MAIL_PORT}, from: dr@lab.example }}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dr.cli.command import command
+from dr.cli.command import command, option
 from dr.cli.network import enter_lab
 from dr.cli.session import current
 from dr.cli.text import N_
@@ -12,8 +12,10 @@ from dr.cli.text import N_
 
 @command("engine", N_("The engine process of a run."), hidden=True)
 @click.argument("run")
-def engine(run: str) -> int:
+@option("--taken-by", "by", metavar="PERSON")
+@option("--because", metavar="TEXT")
+def engine(run: str, by: str | None, because: str | None) -> int:
     """Carry a run out in this process."""
     session = current()
     enter_lab(session)
-    return int(session.desk.run_engine(run))
+    return int(session.desk.run_engine(run, (by, because or "") if by else None))

@@ -236,16 +236,24 @@ def shell(directory: Path | None, host: str, argv: tuple[str, ...]) -> int:
 @lab.command(
     "run",
     cls=DrCommand,
-    help=N_("Run a command of this machine in the network of the lab's control host."),
+    help=N_(
+        "Run a command of this machine in the network of the lab's control host.\n\n"
+        "With --on it runs as on another host, with that host's copy of the workspace: "
+        "'dr lab run --on control-dr dr takeover RUN' is typed at the DR centre."
+    ),
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 @_directory
+@option("--on", "host", default="control", metavar="HOST", help=N_("The host; else control."))
 @click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND...")
-def run(directory: Path | None, argv: tuple[str, ...]) -> None:
+def run(directory: Path | None, host: str, argv: tuple[str, ...]) -> None:
     """Run a command in the lab's network."""
     from dr.lab import api
 
-    api.enter(_lab_that_is_up(directory))
+    place = _lab_that_is_up(directory)
+    api.enter_host(place, host)
+    if (there := api.workspace_folder(place, host)).is_dir() and host != "control":
+        os.environ["DR_WORKSPACE"] = str(there)
     os.execvp(argv[0], list(argv))  # noqa: S606 (the command is the user's own)
 
 

@@ -141,7 +141,8 @@ def _engine_is_gone(view: RunView) -> bool:
 
 def _next(view: RunView) -> str:
     """Return what to type next; a run without an engine goes nowhere before it has one."""
-    return f"dr resume {view.id}" if _engine_is_gone(view) else next_command(view)
+    goes = _engine_is_gone(view) and not view.is_behind
+    return f"dr resume {view.id}" if goes else next_command(view)
 
 
 def _rto_missed(view: RunView) -> bool:

@@ -64,6 +64,8 @@ class Observation:
         return f"export LC_ALL=C\n{given}{_PRELUDE}{self.script}\n"
 
 
+_ID: Final = r"[A-Za-z0-9][A-Za-z0-9._%-]{0,199}"
+
 PING: Final = Observation("ping", "exit 0")
 ADDRESSES: Final = Observation("addresses", "exec ip -json address show")
 DISK_FREE: Final = Observation("disk-free", 'exec df -Pk -- "$path"', {"path": _PATH})
@@ -139,6 +141,16 @@ PGBACKREST_INFO: Final = Observation(
     'as_user "$os_user" pgbackrest --config="$config" --stanza="$stanza" --output=json info',
     {"config": _PATH, "stanza": _NAME, "os_user": _USER},
 )
+JOBS_OF_RUN: Final = Observation(
+    "jobs-of-run",  # the guard's epoch, then KEY/ATTEMPT of each job that this host was sent
+    """[ ! -d "$root" ] || [ -r "$root" ] || exit 13
+cd "$root" 2>/dev/null || exit 0
+[ ! -e "guard/$run" ] || printf 'guard %s\\n' "$(head -c 20 "guard/$run")"
+for job in "jobs/$run"+*/[0-9]*; do
+  [ ! -d "$job" ] || [ -e "$job/void" ] || printf 'job %s\\n' "${job#jobs/}"
+done""",
+    {"root": _PATH, "run": _ID},
+)
 
 OBSERVATIONS: Final[Mapping[str, Observation]] = {
     each.name: each
@@ -155,5 +167,6 @@ OBSERVATIONS: Final[Mapping[str, Observation]] = {
         PG_SCAN,
         TCP_OPEN,
         NEIGHBOUR,
+        JOBS_OF_RUN,
     )
 }

@@ -22,6 +22,7 @@ class Kind(StrEnum):
     # the run
     RUN_CREATED = "run.created"  # runbook, environment, inputs, requester, mode, engine
     RUN_LEASE = "run.lease"  # epoch, holder
+    RUN_BEHIND = "run.behind"  # seen: what hosts know of this run and the journal does not
     RUN_FACTS = "run.facts"  # name, facts, basis
     RUN_STATE = "run.state"  # state (RunState), because
     RUN_RECOVERED = "run.recovered"  # down_s, detected_at
@@ -58,6 +59,8 @@ class Kind(StrEnum):
     OP_ABORT = "op.abort"  # by, because
     OP_RETRY = "op.retry"  # by, because
     OP_SKIP = "op.skip"  # by, because
+    OP_TAKEOVER = "op.takeover"  # by, because, holder (whose it was), machine
+    OP_ACCEPT = "op.accept"  # by, because: go on although the journal has lost events
     OP_NOTE = "op.note"  # by, text
 
 

@@ -1,8 +1,9 @@
-"""Named points where a test may cut the power.
+"""Named points where a test may cut the power, or freeze the process.
 
 ``passage(point)`` costs one comparison when nothing is armed.  In a real process the
 environment variable ``DR_FAULT=POINT:VISIT`` makes the VISIT-th passage a ``kill -9`` of the
-process itself, so that black-box tests can die at exact moments.
+process itself, so that black-box tests can die at exact moments; ``POINT:VISIT:stop`` freezes it
+there (SIGSTOP) until somebody sends SIGCONT.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ POINTS: tuple[str, ...] = (
     "after-precheck",
     "before-perform",
     "after-perform",
+    "before-send",
     "before-verify",
     "after-verify",
     "before-attach",
@@ -57,17 +59,17 @@ def _from_environment() -> Callable[[str], None] | None:
     wanted = os.environ.get("DR_FAULT")
     if not wanted:
         return None
-    point, _, visit = wanted.partition(":")
-    left = int(visit or "1")
+    point, visit, how = (*wanted.split(":"), "", "")[:3]
+    left, sent = int(visit or "1"), signal.SIGSTOP if how == "stop" else signal.SIGKILL
 
-    def kill(passed: str) -> None:
+    def strike(passed: str) -> None:
         nonlocal left
         if passed == point:
             left -= 1
             if left == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), sent)
 
-    return kill
+    return strike
 
 
 _switch = _Switch()

@@ -279,11 +279,15 @@ class Actions(Protocol):
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to write for a run; every write carries its epoch."""
+    """The right to write for a run; every write carries its epoch.
+
+    ``lasts_s``: how long it lasts without ``renew``, in seconds; None: as long as the process.
+    """
 
     run: str
     holder: str
     epoch: int
+    lasts_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -321,8 +325,14 @@ class Journal(Protocol):
             HeldError: a lock is held; the message names the lock and the run that holds it.
         """
 
-    def acquire(self, run: str, holder: str) -> Lease:
-        """Take the run with an epoch higher than any before, and append RUN_LEASE.
+    def acquire(
+        self, run: str, holder: str, drafts: Sequence[Draft] = (), *, above: int = 0
+    ) -> Lease:
+        """Take the run with an epoch higher than any before, and append ``drafts``, RUN_LEASE.
+
+        Args:
+            drafts: why it is taken, such as OP_TAKEOVER; kept only together with the lease.
+            above: an epoch that was seen elsewhere, such as by a host; the new one is higher.
 
         Raises:
             HeldError: a living engine holds it.

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -179,6 +179,8 @@ class RunView:
     head: str = ""
     paused: bool = False
     abort: Mapping[str, Any] | None = None
+    behind: Sequence[Mapping[str, Any]] = ()  # what hosts knew of the run and the journal did not
+    accepted: bool = False  # a person said to go on all the same
     wishes: list[Event] = field(default_factory=list)  # op.retry and op.skip not yet obeyed
     notes: list[Event] = field(default_factory=list)
     _restless: dict[str, StepView] = field(default_factory=dict)
@@ -189,6 +191,11 @@ class RunView:
         if step_id not in self.steps:
             self.steps[step_id] = StepView(step_id)
         return self.steps[step_id]
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the journal is known to lack events, and nobody has decided about it."""
+        return bool(self.behind) and not self.accepted
 
     def open_questions(self) -> list[QuestionView]:
         """Questions that wait for an answer, oldest first."""
@@ -286,6 +293,14 @@ def _created(view: RunView, event: Event) -> None:
 def _lease(view: RunView, event: Event) -> None:
     view.epoch = int(event.data["epoch"])
     view.holder = str(event.data["holder"])
+
+
+def _behind(view: RunView, event: Event) -> None:
+    view.behind, view.accepted = tuple(event.data["seen"]), False
+
+
+def _accept(view: RunView, _event: Event) -> None:
+    view.accepted = True
 
 
 def _facts(view: RunView, event: Event) -> None:
@@ -556,6 +571,7 @@ _OF_PEOPLE = frozenset(kind for kind in Kind if kind.startswith("op.")) | {
 _APPLY: dict[Kind, Callable[[RunView, Event], None]] = {
     Kind.RUN_CREATED: _created,
     Kind.RUN_LEASE: _lease,
+    Kind.RUN_BEHIND: _behind,
     Kind.RUN_FACTS: _facts,
     Kind.RUN_STATE: _run_state,
     Kind.RUN_RECOVERED: _recovered,
@@ -588,5 +604,7 @@ _APPLY: dict[Kind, Callable[[RunView, Event], None]] = {
     Kind.OP_ABORT: _abort,
     Kind.OP_RETRY: _wish,
     Kind.OP_SKIP: _wish,
+    Kind.OP_TAKEOVER: lambda _view, _event: None,
+    Kind.OP_ACCEPT: _accept,
     Kind.OP_NOTE: _note,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dr.engine.core.ports import Lease
@@ -31,10 +32,35 @@ class Transaction(Protocol):
         """Say what will be the newest event, for a commit whose answer is lost."""
 
 
+@dataclass(frozen=True, slots=True)
+class Living:
+    """A lease that has not lapsed, on the database's clock.
+
+    ``left_s`` is how long it lasts unless it is renewed, in seconds; ``renewed`` is only good for
+    seeing that it was.
+    """
+
+    holder: str
+    epoch: int
+    left_s: float
+    renewed: str
+
+
 class Database(Protocol):
     """One database.  Every error leaves as a JournalError with a hint; thread-safe."""
 
     statements: Statements
+
+    @property
+    def shared(self) -> bool:
+        """Whether other machines may use it at the same time."""
+
+    @property
+    def lease_s(self) -> float | None:
+        """How long a lease lasts without ``renew``, in seconds; None: as long as the process."""
+
+    def living(self, run: str) -> Living | None:
+        """Return the lease of ``run`` that has not lapsed; None when a process has to be asked."""
 
     def open(self) -> None:
         """Connect, and bring a new database to the newest schema.

@@ -74,15 +74,17 @@ class MemoryJournal:
             new = _Run(replace(record, epoch=0), index)
             return self._write(new, stamped(record, drafts), 0, None)
 
-    def acquire(self, run: str, holder: str) -> Lease:
+    def acquire(
+        self, run: str, holder: str, drafts: Sequence[Draft] = (), *, above: int = 0
+    ) -> Lease:
         """Take the run with an epoch higher than any before, and append RUN_LEASE."""
         with self.disk.mutex:
             found = self._find(run)
             if run in self.disk.held_by:
                 raise refusals.run_held(run, found.index.holder)
-            epoch = found.index.epoch + 1
+            epoch = max(found.index.epoch, above) + 1
             draft = Draft(Kind.RUN_LEASE, data={"epoch": epoch, "holder": holder})
-            self._write(found, [draft], epoch, None)
+            self._write(found, [*drafts, draft], epoch, None)
             self.disk.held_by[run] = self
         passage("lease-taken")
         return Lease(run, holder, epoch)

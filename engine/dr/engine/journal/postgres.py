@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -19,12 +20,13 @@ from dr.engine.core.faults import passage
 from dr.engine.core.ports import Lease
 from dr.engine.journal import refusals, schema
 from dr.engine.journal.compiling import statements
-from dr.engine.journal.database import Audit, Params, Row, Transaction, first
+from dr.engine.journal.database import Audit, Living, Params, Row, Transaction, first
+from dr.engine.journal.lease_setting import LEASE_S
 from dr.engine.journal.postgres_errors import commit_unknown, journal_error
 from dr.engine.journal.statements import Statement, Statements, by_name
 
-LEASE_S = 15.0
-"""How long a lease lasts without being renewed; engines renew every third of it."""
+REST_S = 1.0
+"""A connection that rested longer is tried before a transaction begins on it."""
 
 Wire = psycopg.Connection[tuple[Any, ...]]
 
@@ -35,7 +37,8 @@ WHERE current_setting('synchronous_commit') IN ('off', 'local')
 """
 _ONE_MIGRATES = "SELECT pg_advisory_xact_lock(hashtext('dr journal schema'))"
 _LIVING = by_name(
-    "SELECT holder FROM worker WHERE run = %(run)s AND expires_at > clock_timestamp()"
+    "SELECT holder, epoch, extract(epoch FROM expires_at - clock_timestamp())::float8, "
+    "renewed_at::text FROM worker WHERE run = %(run)s AND expires_at > clock_timestamp()"
 )
 _ENTER = by_name("""
 INSERT INTO worker (run, holder, epoch, renewed_at, expires_at)
@@ -110,16 +113,19 @@ class PostgresDatabase:
         lease_s: how long a lease lasts without ``renew``, in seconds.
     """
 
+    shared = True
+
     def __init__(self, url: URL, *, lease_s: float = LEASE_S) -> None:
         self.name = url.render_as_string(hide_password=True)
         self.statements = _statements()
         self._url = url
-        self._lease_s = lease_s
+        self.lease_s = lease_s
         self._writing = threading.RLock()
         self._reading = threading.RLock()
         self._writer: Wire | None = None
         self._reader: Wire | None = None
         self._checked = False
+        self._used = 0.0
 
     def open(self) -> None:
         """Connect, and bring a new database to the newest schema."""
@@ -145,9 +151,7 @@ class PostgresDatabase:
     def write(self) -> Iterator[Transaction]:
         """Run a block in a transaction."""
         with self._writing:
-            self.open()
-            wire = self._writer
-            assert wire is not None  # noqa: S101 - open() connected
+            wire = self._rested()
             tx = _Transaction(wire)
             try:
                 yield tx
@@ -157,6 +161,7 @@ class PostgresDatabase:
                     raise journal_error(error, self.name) from error
                 raise
             self._commit(wire, tx)
+            self._used = time.monotonic()
 
     def read(self, statement: Statement, params: Params) -> list[Row]:
         """Return what a query finds; a broken connection is made anew."""
@@ -189,19 +194,40 @@ class PostgresDatabase:
         if living is not None:
             raise refusals.run_held(lease.run, living[0])
         values = {"run": lease.run, "holder": lease.holder, "epoch": lease.epoch}
-        tx.change(_ENTER, {**values, "lease_s": self._lease_s})
+        tx.change(_ENTER, {**values, "lease_s": self.lease_s})
+
+    def living(self, run: str) -> Living | None:
+        """Return the lease of ``run`` that has not lapsed on the database's clock."""
+        found = first(self.read(_LIVING, {"run": run}))
+        return Living(found[0], found[1], found[2], found[3]) if found else None
 
     def drop(self, run: str) -> None:
         """Nothing to do: ``release`` removed the row."""
 
     def renew(self, lease: Lease) -> None:
         """Prolong the lease."""
-        values = {"run": lease.run, "epoch": lease.epoch, "lease_s": self._lease_s}
+        values = {"run": lease.run, "epoch": lease.epoch, "lease_s": self.lease_s}
         with self.write() as tx:
             found = first(tx.rows(self.statements.head, {"run": lease.run}))
             newest = found[0] if found else 0
             if newest != lease.epoch or not tx.change(_RENEW, values):
                 raise refusals.lease_lost(lease.run, lease.epoch, newest)
+
+    def _rested(self) -> Wire:
+        """Return the writer's connection; one that rested and was cut meanwhile is made anew.
+
+        Nothing was sent on it yet, so nothing can be lost: a server that was restarted, or that
+        drops connections which say nothing for long, costs no run its engine.
+        """
+        self.open()
+        assert self._writer is not None  # noqa: S101 - open() connected
+        if time.monotonic() - self._used > REST_S:
+            try:
+                self._writer.execute("SELECT 1")
+            except psycopg.OperationalError:
+                self._writer.close()
+                self.open()
+        return self._writer
 
     def _is_open(self) -> bool:
         return not any(wire is None or wire.closed for wire in (self._writer, self._reader))

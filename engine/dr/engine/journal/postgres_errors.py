@@ -6,7 +6,7 @@ import psycopg
 
 from dr.engine.core.errors import JournalBusyError, JournalError
 
-_BUSY = frozenset({"40001", "40P01", "55P03", "57014", "53300", "57P01", "57P02", "57P03"})
+_BUSY = frozenset({"40001", "40P01", "55P03", "57014", "53300", "57P01", "57P02", "57P03", "57P05"})
 _READ_ONLY = frozenset({"25006", "42501"})
 _DAMAGED = frozenset({"XX001", "XX002"})
 

@@ -57,6 +57,16 @@ def lease_lost(run: str, epoch: int, newest: int) -> HeldError:
     )
 
 
+def events_lost(run: str, seq: int) -> JournalError:
+    """The database is behind what this process saw kept: a standby that lacks the last commits."""
+    return JournalError(
+        f"the journal has lost events of run {run} that were kept: number {seq} is not there",
+        hint="The database was replaced by an older one; find out which is right, "
+        f"then type 'dr resume {run}'.",
+        code="journal_behind",
+    )
+
+
 def attempt_claimed(run: str, step: str, host: str, number: int) -> HeldError:
     """Somebody else began this attempt."""
     where = f" on {host}" if host else ""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from dr.engine.core.errors import JournalError
 from dr.engine.core.events import Draft, Event, Kind
@@ -15,8 +15,9 @@ from dr.engine.core.faults import passage
 from dr.engine.core.ports import Clock, Lease, RunRecord
 from dr.engine.core.states import RunState
 from dr.engine.journal import refusals
-from dr.engine.journal.database import Database, Row, Transaction, first
+from dr.engine.journal.database import Database, Living, Row, Transaction, first
 from dr.engine.journal.index_tables import IndexTables
+from dr.engine.journal.lease_setting import lease_setting
 from dr.engine.journal.projection import SetState, changes
 from dr.engine.journal.records import NEW, resolve, stamped
 from dr.engine.journal.rows import (
@@ -28,6 +29,7 @@ from dr.engine.journal.rows import (
     snapshot_values,
 )
 from dr.engine.journal.sealing import Head, moment, seal
+from dr.engine.journal.statements import Statement
 from dr.engine.journal.verdict import Verdict, Walk
 
 
@@ -39,6 +41,8 @@ class End:
     epoch: int
     state: str
 
+
+Rows = Callable[[Statement, Mapping[str, Any]], list[Row]]
 
 _START = End(Head(), epoch=0, state=NEW)
 
@@ -53,7 +57,8 @@ class SqlJournal:
         url: ``sqlite:///PATH`` (see ``sqlite_url``) or ``postgresql+psycopg://...``.
         clock: where the times of events come from; None is the machine's clock.
         lock_dir: SQLite only: where the locks of runs lie; None is beside the database.
-        lease_s: PostgreSQL only: how long a lease lasts without ``renew``, in seconds.
+        lease_s: PostgreSQL only: how long a lease lasts without ``renew``, in seconds; None is
+            what DR_LEASE_S says, else 15.
         busy_s: SQLite only: how long a write waits for another process's write, in seconds.
     """
 
@@ -63,7 +68,7 @@ class SqlJournal:
         *,
         clock: Clock | None = None,
         lock_dir: Path | None = None,
-        lease_s: float = 15.0,
+        lease_s: float | None = None,
         busy_s: float = 10.0,
     ) -> None:
         self._clock = clock
@@ -107,13 +112,24 @@ class SqlJournal:
         passage("after-append")
         return chained[1] if chained is not None else []
 
-    def acquire(self, run: str, holder: str) -> Lease:
+    @property
+    def shared(self) -> bool:
+        """Whether engines on other machines may take over the runs of this journal."""
+        return self._db.shared
+
+    def living(self, run: str) -> Living | None:
+        """Return the lease that somebody has of ``run`` now; None when nobody has."""
+        return self._db.living(run)
+
+    def acquire(
+        self, run: str, holder: str, drafts: Sequence[Draft] = (), *, above: int = 0
+    ) -> Lease:
         """Take the run with an epoch higher than any before, and append RUN_LEASE."""
         if not self._db.read(self._sql.is_run, {"run": run})[0][0]:
             raise refusals.no_run(run)
         self._db.hold(run)
         try:
-            lease = self._take(run, holder)
+            lease = self._take(run, holder, drafts, above)
         except BaseException:
             self._db.drop(run)
             raise
@@ -128,8 +144,15 @@ class SqlJournal:
             self._db.drop(lease.run)
 
     def renew(self, lease: Lease) -> None:
-        """Keep the lease, or raise HeldError when it was lost to another engine."""
+        """Keep the lease, or raise HeldError when it was lost to another engine.
+
+        Raises:
+            JournalError: the journal has lost events that this process saw kept.
+        """
         self._db.renew(lease)
+        known = self._ends.get(lease.run)
+        if known is not None:
+            self._require_kept(lease.run, known)
 
     def append(
         self,
@@ -187,15 +210,18 @@ class SqlJournal:
                 raise
             return Walk(run).bad(error.message)
 
-    def _take(self, run: str, holder: str) -> Lease:
+    def _take(self, run: str, holder: str, why: Sequence[Draft], above: int) -> Lease:
         passage("before-append")
         with self._db.write() as tx:
             end = self._end(tx, run)
-            lease = Lease(run, holder, end.epoch + 1)
+            lease = Lease(run, holder, max(end.epoch, above) + 1, self._db.lease_s)
             self._db.enter(tx, lease)
             data = {"epoch": lease.epoch, "holder": holder}
-            drafts = [Draft(Kind.RUN_LEASE, data=data)]
-            self._chain(tx, run, drafts, replace(end, epoch=lease.epoch), trusted=True)
+            drafts = [*why, Draft(Kind.RUN_LEASE, data=data)]
+            self._require_seen(tx.rows, run, end)
+            chained = self._chain(tx, run, drafts, replace(end, epoch=lease.epoch), trusted=True)
+        assert chained is not None  # noqa: S101 - read in this transaction
+        self._ends[run] = chained[0]
         passage("after-append")
         return lease
 
@@ -213,6 +239,7 @@ class SqlJournal:
             if chained is not None:
                 return chained
         end = self._end(tx, run)
+        self._require_seen(tx.rows, run, end)
         if lease is not None and lease.epoch != end.epoch:
             raise refusals.lease_lost(run, lease.epoch, end.epoch)
         if open_question is not None:  # only now is the run's row locked against its closing
@@ -220,6 +247,21 @@ class SqlJournal:
         chained = self._chain(tx, run, drafts, end, trusted=True)
         assert chained is not None  # noqa: S101 - read in this transaction
         return chained
+
+    def _require_kept(self, run: str, known: End) -> None:
+        """Refuse to go on when what this process saw kept is not there any more."""
+        found = first(self._db.read(self._sql.last_event, {"run": run, "seq": known.head.seq}))
+        if found is None or found[0] != known.head.hash:
+            raise refusals.events_lost(run, known.head.seq)
+
+    def _require_seen(self, rows: Rows, run: str, end: End) -> None:
+        """The same within a transaction that has found the end of the chain elsewhere."""
+        known = self._ends.get(run)
+        if known is None or known.head == end.head:
+            return
+        found = first(rows(self._sql.last_event, {"run": run, "seq": known.head.seq}))
+        if found is None or found[0] != known.head.hash:
+            raise refusals.events_lost(run, known.head.seq)
 
     def _end(self, tx: Transaction, run: str) -> End:
         found = first(tx.rows(self._sql.head, {"run": run}))
@@ -278,7 +320,7 @@ _WHO = re.compile(r"//.*@", re.DOTALL)
 """Who logs in, perhaps with a password."""
 
 
-def _database(url: str, lock_dir: Path | None, lease_s: float, busy_s: float) -> Database:
+def _database(url: str, lock_dir: Path | None, lease_s: float | None, busy_s: float) -> Database:
     if plain := _PLAIN.fullmatch(url):
         from dr.engine.journal.sqlite import SqliteDatabase
 
@@ -297,7 +339,7 @@ def _database(url: str, lock_dir: Path | None, lease_s: float, busy_s: float) ->
     if wanted.get_backend_name() == "postgresql":
         from dr.engine.journal.postgres import PostgresDatabase
 
-        return PostgresDatabase(wanted, lease_s=lease_s)
+        return PostgresDatabase(wanted, lease_s=lease_s or lease_setting())
     raise _unknown(wanted.render_as_string(hide_password=True))
 
 

@@ -130,6 +130,9 @@ class SqliteDatabase:
         busy_s: how long a write waits for another process's write, in seconds.
     """
 
+    shared = False
+    lease_s = None
+
     def __init__(self, path: Path, lock_dir: Path | None = None, *, busy_s: float = BUSY_S) -> None:
         self.path = path
         self.statements = _statements()
@@ -210,6 +213,9 @@ class SqliteDatabase:
                 return
         holder = first(self.read(self.statements.holder, {"run": run}))
         raise refusals.run_held(run, holder[0] if holder else "")
+
+    def living(self, run: str) -> None:
+        """Leases here are locks of the operating system."""
 
     def enter(self, tx: Transaction, lease: Lease) -> None:
         """Write the holder's name down; the lock decided already."""

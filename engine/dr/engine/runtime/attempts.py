@@ -59,6 +59,7 @@ class Conductor:
         except IllegalTransitionError:
             log.exception("step %s on %s had ended otherwise meanwhile", step.id, host)
         except FencedError as error:
+            log.warning("step %s on %s was refused: %s", step.id, host, error)
             self.context.recorder.stop(HeldError(error.message, hint=error.hint))
         except DrError as error:
             if self._is_running(step, host):
@@ -93,6 +94,7 @@ class Conductor:
             return
         try:
             passage("before-perform")
+            self.context.recorder.require_lease()
             outcome = action.perform(attempt, AttemptWorld(self.context, attempt))
             passage("after-perform")
         except ActionError as error:

@@ -36,9 +36,6 @@ log = logging.getLogger("dr.runtime")
 POLL_S = 0.2
 """How often answers and wishes of other processes are looked for."""
 
-RENEW_S = 5.0
-"""How often the lease is renewed."""
-
 _S = StepState
 
 
@@ -149,7 +146,7 @@ class Executor:
         if now >= self._polled + self.poll_s:
             self._polled = now
             self.context.recorder.poll()
-        if now >= self._renewed + RENEW_S:
+        if now >= self._renewed + self.context.recorder.renew_s:
             self._renewed = now
             self.context.recorder.renew()
         return list(heard)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,11 +12,14 @@ from queue import SimpleQueue
 from typing import Any
 
 from dr.engine.core.canonical import plain
-from dr.engine.core.errors import DrError, LapsedError
+from dr.engine.core.errors import DrError, JournalBusyError, JournalError, LapsedError
 from dr.engine.core.events import Draft, Event, Kind
 from dr.engine.core.faults import passage
 from dr.engine.core.ports import Journal, Lease, Secrets
 from dr.engine.core.view import RunView
+
+RENEW_S = 5.0
+"""How often it is looked whether the lease is still there, at the most."""
 
 _QUIET = frozenset({Kind.INTENT, Kind.HANDLE, Kind.RESULT, Kind.UNDO_INTENT, Kind.UNDO_HANDLE})
 """What an attempt under way writes; nothing can be decided before it ends, so the main loop sleeps
@@ -25,6 +30,11 @@ _OF_ATTEMPTS = _QUIET | {Kind.FINISHED, Kind.LOST, Kind.PROBED, Kind.UNDO_FINISH
 
 _ENDS = frozenset({Kind.FINISHED, Kind.LOST})
 """What an attempt writes last; the worker who wrote it says so when the work is over."""
+
+
+def boot_s() -> float:
+    """Return seconds since boot: they go on while this process is frozen or the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class StoppedError(DrError):
@@ -87,6 +97,8 @@ class Recorder:
         self.lock = threading.RLock()
         self.touched: SimpleQueue[str | None] = SimpleQueue()
         self.broken: DrError | None = None
+        self.renew_s = min(RENEW_S, (lease.lasts_s or 3 * RENEW_S) / 3)
+        self._sure = boot_s()
         self._worker = threading.local()
         self._waiting: deque[_Wanted] = deque()
 
@@ -103,6 +115,21 @@ class Recorder:
     def run(self) -> str:
         """The run's id."""
         return self._lease.run
+
+    def require_lease(self) -> None:
+        """Refuse to act when this process may have been frozen for as long as the lease lasts.
+
+        Asked last before each act: an engine that wakes up finds out here, not at its first write.
+
+        Raises:
+            StoppedError: this engine may write no more, and so may not act.
+        """
+        if self._unsure_s > 2 * self.renew_s:
+            self.renew()
+        if self._unsure_s > 2 * self.renew_s:
+            self.stop(DrError("nobody can tell whether this engine still has the run"))
+        if self.broken is not None:
+            raise StoppedError(self.broken.message, hint=self.broken.hint)
 
     def write(self, *drafts: Draft, unless: Callable[[], bool] | None = None) -> list[Event]:
         """Append events in one transaction and fold them in.
@@ -141,6 +168,7 @@ class Recorder:
             passage("before-append")
             drafts = [draft for wanted in together for draft in wanted.drafts]
             events = self._journal.append(self._lease.run, drafts, lease=self._lease)
+            self._sure = boot_s()
             self._fold(events)
         except LapsedError as error:
             together[0].error, together[0].settled = error, True
@@ -196,17 +224,31 @@ class Recorder:
         return found
 
     def renew(self) -> None:
-        """Keep the lease; losing it stops the engine."""
+        """Keep the lease; losing it stops the engine.
+
+        A journal that is away for a moment costs nothing while the lease lasts: no act begins
+        before something is written.
+        """
         passage("before-renew")
         try:
             self._journal.renew(self._lease)
+            self._sure = boot_s()
             passage("after-renew")
+        except JournalBusyError as error:
+            if self._unsure_s > 3 * self.renew_s:
+                self.stop(error)
         except DrError as error:
             self.stop(error)
 
+    @property
+    def _unsure_s(self) -> float:
+        """How long ago the journal last said that this engine has the run, in seconds."""
+        return boot_s() - self._sure
+
     def release(self) -> None:
-        """Give the run back."""
-        self._journal.release(self._lease)
+        """Give the run back; a journal that is away lets the lease lapse."""
+        with contextlib.suppress(JournalError):
+            self._journal.release(self._lease)
 
     def stop(self, error: DrError) -> None:
         """Write no more, because of ``error``."""

@@ -140,6 +140,7 @@ class Undoer:
         describes = list(action.describe(attempt))
         self._write(Kind.UNDO_INTENT, step, unit, {"describes": describes})
         passage("before-undo")
+        self.context.recorder.require_lease()
         try:
             own = step.undo is None
             _ = action.undo(attempt, world) if own else action.perform(attempt, world)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -40,6 +40,15 @@ from dr.engine.service.starting import (
     spawn_engine,
 )
 from dr.engine.service.surroundings import SystemClock, logs_folder, with_paths
+from dr.engine.service.takeover import (
+    lease_left,
+    require_here,
+    require_shared,
+    require_unfinished,
+    require_whole,
+    take_over,
+    takeover_draft,
+)
 from dr.inventory.checks import check
 from dr.inventory.ordinary import LARGEST_PLAN_BYTES, read_ordinary
 from dr.inventory.reading import read_inventory
@@ -210,11 +219,17 @@ class Desk:
         spawn_engine(self.workspace, record.id)
         return record
 
-    def resume(self, run: str, plan_file: Path | None = None) -> RunRecord:
+    def resume(
+        self, run: str, plan_file: Path | None = None, accept: tuple[str, str] | None = None
+    ) -> RunRecord:
         """Start an engine for a run that is not over and has none.
 
+        Args:
+            accept: who says, and why, that the run goes on although its journal lacks events.
+
         Raises:
-            HeldError: an engine on this machine has it; of others the lease decides.
+            HeldError: an engine on this machine has it, or one elsewhere had it last.
+            WholeDoubtError: the journal lacks events, and nobody has decided about it.
             PlanChangedError: the run did not begin from the plan in ``plan_file``.
             UserError: the run is over.
         """
@@ -222,24 +237,41 @@ class Desk:
         view = self.view(record.id)
         if plan_file is not None:
             _same_plan(plan_file, str(view.created.get("plan_hash")))
-        if view.state.ended:
-            raise UserError(
-                f"run {record.id} is over: {view.state}",
-                hint=f"Look at it with: dr show {record.id}",
-            )
+        require_unfinished(view)
         if view.holder and holder_lives(view.holder) is True:
             raise HeldError(
                 f"an engine has run {record.id} already: {view.holder}",
                 hint=f"Follow it with: dr attach {record.id}",
             )
+        require_here(self.journal, view)
+        if view.is_behind and accept is not None:
+            by, because = accept
+            self._wish(record.id, Kind.OP_ACCEPT, None, by, because)
+        else:
+            require_whole(view)
         spawn_engine(self.workspace, record.id)
         return record
 
-    def run_engine(self, run: str) -> ExitCode:
-        """Carry the run out in this process."""
+    def take_over(
+        self, run: str, by: str, because: str, watch: Callable[[float], None] | None = None
+    ) -> RunRecord:
+        """Start an engine here for a run whose engine elsewhere is dead or frozen.
+
+        See :func:`dr.engine.service.takeover.take_over`.
+        """
+        return take_over(self.workspace, self.journal, run, by=by, because=because, watch=watch)
+
+    def require_shared(self) -> None:
+        """Refuse to take over with a journal that no other machine can have written."""
+        require_shared(self.journal)
+
+    def run_engine(self, run: str, taken: tuple[str, str] | None = None) -> ExitCode:
+        """Carry the run out in this process; ``taken``: who takes it over, and why."""
         from dr.engine.service.engine_process import carry_out
 
-        return carry_out(self.workspace, self.journal, self.journal.run(run))
+        record = self.journal.run(run)
+        why = [takeover_draft(self.journal, record.id, *taken)] if taken else []
+        return carry_out(self.workspace, self.journal, record, why)
 
     def unfinished(self) -> list[RunRecord]:
         """List runs that are not over, newest first."""
@@ -259,9 +291,12 @@ class Desk:
         return fold(record.id, self.journal.events(record.id))
 
     def engine_alive(self, run: str) -> bool:
-        """Whether an engine has the run now; one on another machine counts as living."""
+        """Whether an engine has the run now; one on another machine lives while its lease lasts."""
         holder = self.view(run).holder
-        return bool(holder) and holder_lives(holder) is not False
+        lives = holder_lives(holder) if holder else False
+        if lives is None and self.journal.shared:
+            return lease_left(self.journal, self.journal.run(run).id) > 0
+        return lives is not False
 
     def follow(self, run: str, after: int = 0, poll_s: float = _POLL_S) -> Iterator[list[Event]]:
         """Yield what is new, an empty list when nothing is, until the run is over."""

@@ -8,23 +8,29 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
-from dr.engine.core.errors import DrError, ExitCode, HeldError
+from dr.engine.actions.witnesses import sightings
+from dr.engine.core.behind import highest_epoch, in_words, unknown_to
+from dr.engine.core.errors import DrError, ExitCode, HeldError, JournalError
+from dr.engine.core.events import Draft, Kind
 from dr.engine.core.faults import passage
 from dr.engine.core.ports import Journal, Lease, RunRecord
+from dr.engine.core.states import RunState
 from dr.engine.core.view import fold
+from dr.engine.journal.sql import SqlJournal
 from dr.engine.loader.loading import load
 from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.executor import Executor
 from dr.engine.runtime.recorder import Recorder, StoppedError
 from dr.engine.service.engines import holder, holder_lives
 from dr.engine.service.surroundings import with_paths
-from dr.engine.service.wiring import wire
+from dr.engine.service.wiring import Wiring, wire
 from dr.incidents.report.filing import file_report
 from dr.incidents.report.rendering import LANGUAGES
 from dr.inventory.workspace import Workspace
@@ -58,15 +64,24 @@ def _log_to_stderr(lines: JsonLines) -> None:
     logging.getLogger("paramiko").setLevel(logging.ERROR)
 
 
-def carry_out(workspace: Workspace, journal: Journal, record: RunRecord) -> ExitCode:
+WITNESSES_S = 3.0
+"""How long hosts are asked what they know of the run, before anything acts."""
+
+
+def carry_out(
+    workspace: Workspace, journal: SqlJournal, record: RunRecord, why: Sequence[Draft] = ()
+) -> ExitCode:
     """Carry a run on in this process until it has ended or must stop.
+
+    Args:
+        why: events that are kept together with the lease, such as a take-over.
 
     Raises:
         HeldError: another engine holds the run.
     """
     lines = JsonLines()
     _log_to_stderr(lines)
-    lease = _acquire(journal, record.id)
+    lease = _acquire(journal, record.id, why)
     passage("lease-taken")
     log.info("run %s: epoch %s", record.id, lease.epoch)
     inventory = with_paths(workspace, record.inventory)
@@ -79,11 +94,13 @@ def carry_out(workspace: Workspace, journal: Journal, record: RunRecord) -> Exit
     executor = Executor(context)
     _obey_signals(recorder)
     try:
+        if journal.shared and _is_behind(recorder, wiring, inventory):
+            return ExitCode.WAITING
         state = executor.run()
         log.info("run %s: %s", record.id, state)
         _report_the_end(workspace, journal, record)
         return executor.exit_code()
-    except StoppedError as error:
+    except (StoppedError, JournalError) as error:
         log.exception("run %s: stopped", record.id)
         return ExitCode.HELD if isinstance(recorder.broken, HeldError) else error.exit_code
     finally:
@@ -91,13 +108,36 @@ def carry_out(workspace: Workspace, journal: Journal, record: RunRecord) -> Exit
         wiring.close()
 
 
-def _acquire(journal: Journal, run: str) -> Lease:
+def _is_behind(recorder: Recorder, wiring: Wiring, inventory: Mapping[str, Any]) -> bool:
+    """Put the whole run in doubt when a host knows of it what the journal does not.
+
+    A shared journal can come back without its last events, after its database failed over.
+    """
+    view = recorder.view
+    if not view.epoch > 1:
+        return False
+    seen = sightings(wiring.connections, inventory, view.id, within_s=WITNESSES_S)
+    found = unknown_to(view, seen, recorder.epoch)
+    if not found:
+        return False
+    because = f"the journal lacks events that hosts know of: {in_words(found)}"
+    log.error("run %s: %s", view.id, because)
+    recorder.write(
+        Draft(Kind.RUN_BEHIND, data={"seen": found}),
+        Draft(Kind.RUN_STATE, data={"state": RunState.IN_DOUBT, "because": because}),
+    )
+    return True
+
+
+def _acquire(journal: SqlJournal, run: str, why: Sequence[Draft]) -> Lease:
     """Take the run; a lease left by an engine that is dead, seen on this machine, is given back.
 
     A shared journal can not see an engine die: its lease would have to lapse first.
     """
+    view = fold(run, journal.events(run))
+    above = highest_epoch(view)
     try:
-        return journal.acquire(run, holder())
+        return journal.acquire(run, holder(), why, above=above)
     except HeldError:
         view = fold(run, journal.events(run))
         same_machine = view.holder.split(" ")[0] == socket.gethostname()
@@ -105,7 +145,7 @@ def _acquire(journal: Journal, run: str) -> Lease:
             raise
         log.info("run %s: its last engine is dead: %s", run, view.holder)
         journal.release(Lease(run, view.holder, view.epoch))
-        return journal.acquire(run, holder())
+        return journal.acquire(run, holder(), why, above=above)
 
 
 def file_reports(

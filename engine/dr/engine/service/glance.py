@@ -37,6 +37,8 @@ class Workplace:
     environments: Mapping[str, str]
     """Name to kind."""
     default_environment: str = ""
+    lab_host: str = ""
+    """On which host of the lab this workspace lies; empty: its control host."""
 
     @property
     def journal(self) -> Path:
@@ -110,13 +112,15 @@ def _read(folder: Path) -> Workplace:
         ) from None
     top = data if isinstance(data, dict) else {}
     lab = top.get("lab")
-    directory = lab.get("directory") if isinstance(lab, dict) else None
+    lab = lab if isinstance(lab, dict) else {}
+    directory = lab.get("directory")
     return Workplace(
         directory=folder,
         state=folder / str(top.get("state") or ".dr"),
         lab=folder / str(directory) if directory else None,
         environments=_kinds(top.get("environments")),
         default_environment=str(top.get("default_environment") or ""),
+        lab_host=str(lab.get("host") or ""),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -201,8 +201,10 @@ def created_draft(runbook: Runbook, record: RunRecord, kind: str, plan_hash: str
     )
 
 
-def spawn_engine(workspace: Workspace, run: str) -> int:
+def spawn_engine(workspace: Workspace, run: str, words: Sequence[str] = ()) -> int:
     """Start the engine of a run as a process of its own session; return its pid.
+
+    ``words`` are further words of ``dr engine``.
 
     It outlives the terminal: its output goes to STATE/logs/RUN/engine.log.
     """
@@ -218,6 +220,7 @@ def spawn_engine(workspace: Workspace, run: str) -> int:
                 str(workspace.directory),
                 "engine",
                 run,
+                *words,
             ],
             stdin=subprocess.DEVNULL,
             stdout=stream,

@@ -224,5 +224,7 @@ _LISTENERS: dict[Kind, Callable[[Chronicle, Event], None]] = {
     Kind.OP_ABORT: _wish,
     Kind.OP_RETRY: _wish,
     Kind.OP_SKIP: _wish,
+    Kind.OP_TAKEOVER: _wish,
+    Kind.OP_ACCEPT: _wish,
     Kind.OP_NOTE: _wish,
 }

@@ -222,6 +222,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "then_": ("see the step", "见步骤"),
     # operators
     "operators": ("Operators", "操作记录"),
+    "op_takeover": ("take over", "接管"),
+    "op_accept": ("go on despite lost events", "事件丢失后仍继续"),
     "op_pause": ("pause", "暂停"),
     "op_continue": ("continue", "继续"),
     "op_abort": ("abort", "中止"),

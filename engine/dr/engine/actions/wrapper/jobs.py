@@ -23,6 +23,7 @@ from dr.engine.core.errors import (
     RefusedError,
     RetryableError,
 )
+from dr.engine.core.faults import passage
 from dr.engine.core.model import Effect
 from dr.engine.core.ports import Attached, Attempt, Found, Outcome, World
 
@@ -95,6 +96,7 @@ class RemoteJobs:
                     "name": command.name,
                 }
             )
+            passage("before-send")
             try:
                 status = execute(
                     channel,

@@ -52,13 +52,14 @@ class JobName:
 def job_name(attempt: Attempt, name: str = "") -> JobName:
     """Return the name of an attempt's job; ``name`` tells the jobs of one attempt apart."""
     parts = [*attempt.key.split("/"), *([name] if name else [])]
-    key = "+".join(_file_name(part) for part in parts)
+    key = "+".join(file_name(part) for part in parts)
     if len(key) > _MAX_NAME:
         key = key[:150] + "+" + hashlib.sha256(key.encode()).hexdigest()[:32]
-    return JobName(_file_name(attempt.run), key, attempt.number)
+    return JobName(file_name(attempt.run), key, attempt.number)
 
 
-def _file_name(part: str) -> str:
+def file_name(part: str) -> str:
+    """Return ``part`` as a name in the wrapper's directory."""
     encoded = "".join(c if _SAFE.match(c) else f"%{ord(c):02x}" for c in part)
     return "%2e" + encoded[1:] if encoded.startswith(".") else encoded
 
