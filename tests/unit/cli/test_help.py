@@ -40,6 +40,7 @@ def test_every_verb_of_the_design_is_there() -> None:
         "answer",
         "resolve",
         "resume",
+        "takeover",
         "retry",
         "skip",
         "pause",
