@@ -467,5 +467,5 @@ def test_an_approval_that_something_acted_on_is_not_asked_for_anew() -> None:
     engine = [world.engine()]
     world.engine = lambda: engine[0]  # type: ignore[method-assign]
     assert world.run_answering(approve(world)) is RunState.SUCCEEDED
-    assert answers == [False]
     assert not written(world, Kind.STEP_REOPENED)
+    assert answers == [False]

@@ -1,6 +1,7 @@
 """The state of a run as a fold over its events.  Nothing else remembers anything.
 
-``RunView.apply`` costs the same for the ten-thousandth event as for the first.
+``RunView.apply`` costs the same for the ten-thousandth event as for the first.  Other threads read
+while one folds: the state is what an event sets last, so whoever sees it sees all that led to it.
 """
 
 from __future__ import annotations
@@ -333,54 +334,56 @@ def _here(view: RunView, event: Event) -> tuple[StepView, UnitView]:
 def _lift(step: StepView, unit: UnitView) -> None:
     """Let a step that is not a fan-out stand as its only unit stands."""
     if not step.fan_out:
-        step.state, step.outputs = unit.state, unit.outputs
+        step.outputs = unit.outputs
         step.ended = unit.ended if unit.state in ENDED else None
+        step.state = unit.state
 
 
 def _planned(view: RunView, event: Event) -> None:
     step = view.step(event.step or "")
     step.fan_out = True
     step.batches = [list(batch) for batch in event.data["batches"]]
-    step.state, step.started = StepState.RUNNING, event.at
+    step.started = event.at
     for host in event.data["hosts"]:
         step.unit(host)
+    step.state = StepState.RUNNING
 
 
 def _waiting(view: RunView, event: Event) -> None:
     step = view.step(event.step or "")
     step.waiting_for = str(event.data.get("for", ""))
-    step.state = StepState.WAITING
     step.started = step.started or event.at
+    step.state = StepState.WAITING
 
 
 def _skipped(view: RunView, event: Event) -> None:
     step = view.step(event.step or "")
-    step.state, step.ended = StepState.SKIPPED, event.at
-    step.because = str(event.data.get("because", ""))
+    step.because, step.ended = str(event.data.get("because", "")), event.at
     step.forced = bool(event.data.get("by"))
+    step.state = StepState.SKIPPED
 
 
 def _cancelled(view: RunView, event: Event) -> None:
     step = view.step(event.step or "")
-    step.state, step.ended = StepState.CANCELLED, event.at
-    step.because = str(event.data.get("because", ""))
+    step.because, step.ended = str(event.data.get("because", "")), event.at
+    step.state = StepState.CANCELLED
 
 
 def _step_finished(view: RunView, event: Event) -> None:
     step = view.step(event.step or "")
-    step.state, step.ended = StepState(event.data["state"]), event.at
-    step.started = step.started or event.at
+    state = StepState(event.data["state"])
+    step.started, step.ended = step.started or event.at, event.at
     step.outputs = event.data.get("outputs", {})
     step.because = str(event.data.get("because", ""))
     step.forced = bool(event.data.get("forced", False))
     step.waiting_for = ""
-    if step.rung and step.state is StepState.SUCCEEDED:
+    if step.rung and state is StepState.SUCCEEDED:
         step.rungs[step.rung] = "succeeded"
+    step.state = state
 
 
 def _reopened(view: RunView, event: Event) -> None:
     step = view.step(event.step or "")
-    step.state, step.started, step.ended = StepState.PENDING, None, None
     step.because = str(event.data.get("because", ""))
     for unit in list(step.units.values()):
         done = unit.state in {StepState.SUCCEEDED, StepState.ALREADY_DONE}
@@ -394,6 +397,8 @@ def _reopened(view: RunView, event: Event) -> None:
         step.rung = None
     if event.data.get("rungs"):
         step.rung, step.rungs, step.rung_notes = None, {}, {}
+    step.started, step.ended = None, None
+    step.state = StepState.PENDING
 
 
 def _may_have_left(unit: UnitView) -> bool:
@@ -463,8 +468,8 @@ _FINISHED = {
 
 def _finished(view: RunView, event: Event) -> None:
     step, unit = _here(view, event)
+    state = moved(unit.state, _FINISHED[str(event.data["state"])])
     unit.attempt = event.attempt or unit.attempt
-    unit.move(_FINISHED[str(event.data["state"])])
     unit.outputs = event.data.get("outputs", unit.outputs)
     unit.facts = event.data.get("facts", unit.facts)
     unit.error = event.data.get("error")
@@ -478,15 +483,17 @@ def _finished(view: RunView, event: Event) -> None:
     step.waiting_for = "retry" if unit.retry_at else ""
     if not step.fan_out and unit.error:
         step.because = str(unit.error.get("message", ""))
+    unit.state = state
     _lift(step, unit)
 
 
 def _lost(view: RunView, event: Event) -> None:
     step, unit = _here(view, event)
-    unit.move(_E.LOST)
+    state = moved(unit.state, _E.LOST)
     unit.error = event.data.get("error")
     if not step.fan_out:
         step.because = str(event.data.get("message", ""))
+    unit.state = state
     _lift(step, unit)
 
 
@@ -507,9 +514,10 @@ def _undo_intent(view: RunView, event: Event) -> None:
 def _undo_finished(view: RunView, event: Event) -> None:
     step, unit = _here(view, event)
     undone = event.data["state"] == "undone"
-    unit.move(_E.UNDO_CONFIRMED if undone else _E.UNDO_REFUSED)
+    state = moved(unit.state, _E.UNDO_CONFIRMED if undone else _E.UNDO_REFUSED)
     unit.error, unit.ended = event.data.get("error"), event.at
     unit.left = unit.left and not undone
+    unit.state = state
     _lift(step, unit)
 
 
@@ -521,7 +529,7 @@ def _question_opened(view: RunView, event: Event) -> None:
     step.visit += 1
     step.started = step.started or event.at
     if question.kind in {"gate", "task"}:
-        step.state, step.waiting_for = StepState.WAITING, str(question.kind)
+        step.waiting_for, step.state = str(question.kind), StepState.WAITING
 
 
 def _question_answered(view: RunView, event: Event) -> None:
@@ -537,8 +545,8 @@ def _question_escalated(view: RunView, event: Event) -> None:
 def _question_closed(view: RunView, event: Event) -> None:
     asked = view.questions[str(event.data["question"])]
     view._asked.pop(asked.question.id, None)
-    asked.outcome, asked.closed = str(event.data["outcome"]), event.at
-    asked.because = str(event.data.get("because", ""))
+    asked.because, asked.closed = str(event.data.get("because", "")), event.at
+    asked.outcome = str(event.data["outcome"])
     if asked.question.kind == "gate" and asked.outcome == "approved":
         view.moments.decided = event.at
 
