@@ -469,3 +469,32 @@ def test_an_approval_that_something_acted_on_is_not_asked_for_anew() -> None:
     assert world.run_answering(approve(world)) is RunState.SUCCEEDED
     assert not written(world, Kind.STEP_REOPENED)
     assert answers == [False]
+
+
+def test_a_step_waits_for_the_fact_that_is_looked_at_again_and_goes_by_the_new_one() -> None:
+    outside, old = Outside(), [True]
+
+    def look_again() -> None:
+        if not old:
+            further(3)
+
+    look = Do(outside, "do.look", outputs={"value": 1}, before=look_again)
+    world = made(
+        "  - {id: look, uses: do.look, effect: read, fresh: 60s}\n"
+        "  - {id: wait, uses: human.task, with: {group: s, instructions: {en: x, zh: x}}}\n"
+        "  - {id: act, uses: do.it, effect: once, if: '${{ steps.look.outputs.value == 1 }}'}\n",
+        outside,
+        Do(outside),
+        look,
+    )
+    engine = world.engine()
+    further = turns(engine)
+    with under_way(world, engine):
+        asked = wait_for(lambda: world.view().open_questions(), what="the task")
+        old.clear()
+        look._outputs = {"value": 2}
+        world.clock.forward(timedelta(minutes=5))
+        answered(world, asked[0].question, "done")
+    assert world.view().steps["act"].state is _S.SKIPPED
+    assert world.view().steps["look"].outputs == {"value": 2}
+    assert outside.order == ["look", "look"]

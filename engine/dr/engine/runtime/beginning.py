@@ -89,9 +89,10 @@ class Beginner:
         for step in stale:
             age = f"older than {step.fresh.total_seconds():g}s"
             self._reopen(step, f"{age}, needed by {waiting.id}")
-        if stale:
+        waits = bool(stale) or self.context.looks_again(value)
+        if waits:
             self.course.hold(waiting)
-        return bool(stale)
+        return waits
 
     def _reopen(self, step: Step, because: str) -> None:
         data = {"because": because}

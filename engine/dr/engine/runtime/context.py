@@ -24,6 +24,7 @@ from dr.engine.core.ports import (
     RunRecord,
     Secrets,
 )
+from dr.engine.core.states import ENDED
 from dr.engine.core.values import UNKNOWN, Secret
 from dr.engine.core.view import RunView, StepView
 from dr.engine.runtime.recorder import Recorder
@@ -303,6 +304,18 @@ class RunContext:
             if seen.state == "succeeded" and seen.ended and now - seen.ended > step.fresh:
                 found.append(step)
         return found
+
+    def looks_again(self, value: Any) -> bool:
+        """Whether a ``read`` step that ``value`` refers to was reopened and has not ended since."""
+        for step_id in self.ports.expressions.steps_in(value):
+            step = self.runbook.by_id.get(step_id)
+            seen = self.view.steps.get(step_id)
+            if step is None or seen is None or step.effect is not Effect.READ or not step.uses:
+                continue
+            looked = any(unit.attempt for unit in list(seen.units.values()))
+            if looked and seen.state not in ENDED and self.stands(step):
+                return True
+        return False
 
     def failed_because(self, step: StepView) -> str:
         """Return why a step failed, in words."""
