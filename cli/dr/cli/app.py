@@ -93,9 +93,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     use(language_for(args, os.environ))
     _soften_streams()
     as_json = "--json" in args
+    session = Session()
     try:
         _only_text(args, os.environ)
-        return _carry_out(args)
+        return _carry_out(args, session)
     except BrokenPipeError:
         _close_quietly()
         return ExitCode.DONE
@@ -109,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         failure = from_system(error)
     except Exception as error:  # noqa: BLE001 (the last door: no traceback reaches a person)
-        failure = from_unexpected(error)
+        failure = _explained(error, session)
     return _leave(failure, as_json=as_json)
 
 
@@ -130,14 +131,14 @@ def _only_text(args: Sequence[str], environ: Mapping[str, str]) -> None:
             )
 
 
-def _carry_out(args: list[str]) -> int:
+def _carry_out(args: list[str], session: Session) -> int:
     stdout = sys.stdout
     try:
         outcome: Any = root_command().main(
             args=args,
             prog_name="dr",
             standalone_mode=False,
-            obj=Session(),
+            obj=session,
             windows_expand_args=False,
         )
     except SystemExit as leaving:
@@ -148,6 +149,14 @@ def _carry_out(args: list[str]) -> int:
         return int(leaving.code or 0)
     sys.stdout.flush()
     return int(outcome) if isinstance(outcome, int) else ExitCode.DONE
+
+
+def _explained(error: Exception, session: Session) -> Failure:
+    """Say that somebody changed the journal, when that is why; else that nobody foresaw it."""
+    from dr.cli.damage import damage
+
+    found = damage(session)
+    return from_dr(found) if found is not None else from_unexpected(error)
 
 
 def _leave(failure: Failure, *, as_json: bool) -> int:

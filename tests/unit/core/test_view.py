@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dr.engine.core.errors import JournalError
 from dr.engine.core.events import Event, Kind
 from dr.engine.core.states import IllegalTransitionError, StepState
 from dr.engine.core.view import RunView, fold
@@ -57,8 +58,9 @@ def test_a_retry_that_was_obeyed_is_never_obeyed_again_by_another_engine() -> No
 
 def test_an_end_without_a_beginning_is_refused() -> None:
     tape = Tape().add(Kind.RUN_CREATED).add(Kind.UNDO_FINISHED, "a", state="undone")
-    with pytest.raises(IllegalTransitionError):
+    with pytest.raises(JournalError, match=r"event 2 of run .* does not follow") as refused:
         tape.view()
+    assert isinstance(refused.value.__cause__, IllegalTransitionError)
 
 
 def test_the_moment_of_detection_may_lie_before_the_run() -> None:

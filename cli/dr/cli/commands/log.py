@@ -61,7 +61,7 @@ def _last_host(view: RunView, step: str) -> str | None:
 def _events(session: Session, run: str) -> None:
     view = RunView(run)
     for event in session.desk.journal.events(run):
-        view.apply(event)
+        view.apply_all([event])
         if session.json:
             session.row({"v": 1, "event": plain(event)})
             continue

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from dr.engine.core.errors import JournalError
 from dr.engine.core.events import Draft, Event, Kind
 from dr.engine.core.questions import Answer, Question
 from dr.engine.core.states import (
@@ -33,6 +34,10 @@ _LEFT_OUT = frozenset({_S.SKIPPED, _S.CANCELLED})
 
 _OF_ALL_UNITS = frozenset({Kind.STEP_PLANNED, Kind.STEP_REOPENED})
 """Events that move more units than the one they name."""
+
+
+_NEVER_WRITTEN = (LookupError, ValueError, TypeError, AttributeError, IllegalTransitionError)
+"""What an event brings about in the fold that no engine wrote."""
 
 
 def moved(state: StepState, event: StepEvent) -> StepState:
@@ -251,9 +256,16 @@ class RunView:
             moved(unit.state if unit else _S.PENDING, event)
 
     def apply_all(self, events: Iterable[Event]) -> RunView:
-        """Fold events in and return self."""
+        """Fold events of a journal in and return self.
+
+        Raises:
+            JournalError: one does not follow from those before it; no engine writes such rows.
+        """
         for event in events:
-            self.apply(event)
+            try:
+                self.apply(event)
+            except _NEVER_WRITTEN as error:
+                raise _unfoldable(event, error) from error
         return self
 
 
@@ -276,6 +288,15 @@ def _movement(draft: Draft, unit: UnitView | None) -> StepEvent | None:
             return _E.UNDO_CONFIRMED if draft.data["state"] == "undone" else _E.UNDO_REFUSED
         case _:
             return None
+
+
+def _unfoldable(event: Event, error: Exception) -> JournalError:
+    return JournalError(
+        f"event {event.seq} of run {event.run} does not follow from those before it: "
+        f"{event.kind}, {type(error).__name__} {error}",
+        hint=f"Type 'dr journal verify {event.run}' to see whether it was changed.",
+        code="journal_damaged",
+    )
 
 
 def fold(run: str, events: Iterable[Event]) -> RunView:

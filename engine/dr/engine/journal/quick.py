@@ -17,9 +17,11 @@ from typing import Any
 
 from dr.engine.core.errors import JournalError
 from dr.engine.core.events import Event
+from dr.engine.core.states import RunState
 from dr.engine.core.values import parse_utc
-from dr.engine.journal.rows import event_of
-from dr.engine.journal.sqlite_errors import journal_error, unreadable
+from dr.engine.journal.records import NEW
+from dr.engine.journal.rows import event_of, mapping_of
+from dr.engine.journal.sqlite_errors import damaged, journal_error, unreadable
 from dr.engine.journal.sqlite_looking import look
 
 _RUNS = """
@@ -59,7 +61,7 @@ def quick_runs(path: Path | str) -> list[QuickRun]:
     Raises:
         JournalError: the file is there but cannot be read, or is no journal.
     """
-    return [_run(row) for row in _rows(Path(path), _RUNS, ())]
+    return [_readable(row, Path(path)) for row in _rows(Path(path), _RUNS, ())]
 
 
 def quick_events(path: Path | str, run: str, after: int = 0) -> list[Event]:
@@ -86,6 +88,13 @@ def _rows(path: Path, sql: str, params: tuple[object, ...]) -> list[tuple[Any, .
         return connection.execute(sql, params).fetchall()
 
 
+def _readable(row: tuple[Any, ...], path: Path) -> QuickRun:
+    try:
+        return _run(row)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise damaged(path, f"the row of run {row[0]} cannot be read: {error}") from error
+
+
 def _run(row: tuple[Any, ...]) -> QuickRun:
     *plain, created, state, epoch, events, at, title, questions = row
     run, runbook, environment, mode, requester = plain
@@ -96,11 +105,11 @@ def _run(row: tuple[Any, ...]) -> QuickRun:
         mode=mode,
         requester=requester,
         created=parse_utc(created),
-        state=state,
-        epoch=epoch,
-        events=events,
+        state=str(RunState(state)) if state != NEW else state,
+        epoch=int(epoch),
+        events=int(events),
         at=parse_utc(at),
-        title=json.loads(title),
+        title=mapping_of(title),
         questions=tuple(sorted(json.loads(questions))),
     )
 
@@ -111,5 +120,7 @@ def _said(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise journal_error(error, path) from error
+    except UnicodeDecodeError as error:
+        raise damaged(path, f"text in it is no UTF-8: {error.reason}") from error
     except OSError as error:
         raise unreadable(error, path) from error

@@ -16,6 +16,15 @@ def no_run(wanted: str) -> UserError:
     return UserError(f"no run is called '{wanted}'", hint="Type 'dr status' to list the runs.")
 
 
+def no_snapshot(run: str) -> JournalError:
+    """The run is there, and what it began with is not."""
+    return JournalError(
+        f"what run {run} began with is no longer in the journal",
+        hint=f"Type 'dr journal verify {run}' to see what was changed.",
+        code="journal_damaged",
+    )
+
+
 def several_runs(wanted: str, found: Iterable[str]) -> UserError:
     """The abbreviation fits more than one run."""
     return UserError(

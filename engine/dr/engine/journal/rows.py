@@ -8,6 +8,7 @@ from typing import Any
 from dr.engine.core.errors import JournalError
 from dr.engine.core.events import Event, Kind
 from dr.engine.core.ports import RunRecord
+from dr.engine.core.states import RunState
 from dr.engine.core.values import parse_utc, utc_text
 from dr.engine.journal.database import Row
 from dr.engine.journal.records import NEW
@@ -27,19 +28,44 @@ def event_of(row: Row) -> Event:
             seq,
             parse_utc(at),
             Kind(kind),
-            step,
-            host,
-            attempt,
-            epoch,
-            json.loads(data),
+            _text_or_none(step),
+            _text_or_none(host),
+            None if attempt is None else _whole(attempt),
+            _whole(epoch),
+            mapping_of(data),
             row_hash,
         )
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise JournalError(
             f"event {seq} of run {run} cannot be read: {error}",
             hint=f"Type 'dr journal verify {run}' to see whether it was changed.",
             code="journal_damaged",
         ) from error
+
+
+def _text_or_none(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise TypeError(f"{value!r} is no text")
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, int):
+        return value
+    raise TypeError(f"{value!r} is no whole number")
+
+
+def mapping_of(text: str) -> dict[str, Any]:
+    """Return the mapping that a column holds as JSON.
+
+    Raises:
+        ValueError: it is no JSON.
+        TypeError: it is something else.
+    """
+    found = json.loads(text)
+    if isinstance(found, dict):
+        return found
+    raise TypeError(f"{text[:40]!r} is no mapping")
 
 
 def event_values(sealed: Sealed) -> dict[str, Any]:
@@ -62,7 +88,14 @@ def event_values(sealed: Sealed) -> dict[str, Any]:
 def head_of(row: Row) -> Head:
     """Return the end of the chain from ``(epoch, state, seq, hash, at)``."""
     _epoch, _state, seq, row_hash, at = row
-    return Head(seq, row_hash, parse_utc(at))
+    try:
+        return Head(_whole(seq), row_hash, parse_utc(at))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise JournalError(
+            f"the row of a run cannot be read: {error}",
+            hint="Type 'dr journal verify RUN' to see what was changed.",
+            code="journal_damaged",
+        ) from error
 
 
 def record_of(row: Row) -> RunRecord:
@@ -85,15 +118,15 @@ def record_of(row: Row) -> RunRecord:
             environment=environment,
             mode=mode,
             requester=requester,
-            inputs=json.loads(inputs),
-            inventory=json.loads(inventory),
+            inputs=mapping_of(inputs),
+            inventory=mapping_of(inventory),
             created=parse_utc(created),
             locks=tuple(json.loads(locks)),
-            state=state,
-            epoch=epoch,
-            title=json.loads(title),
+            state=str(RunState(state)) if state != NEW else state,
+            epoch=_whole(epoch),
+            title=mapping_of(title),
         )
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise JournalError(
             f"the row of run {run} cannot be read: {error}",
             hint=f"Type 'dr journal verify {run}' to see what was changed.",

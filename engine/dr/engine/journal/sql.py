@@ -177,10 +177,17 @@ class SqlJournal:
             raise refusals.no_run(run)
         return [event_of(row) for row in rows]
 
+    def ids(self) -> list[str]:
+        """List the ids of all runs, whatever else their rows hold."""
+        return [str(row[0]) for row in self._db.read(self._sql.ids, {})]
+
     def run(self, run: str) -> RunRecord:
         """Return a run by its id, a unique end or beginning of it, or ``last``."""
-        ids = [str(row[0]) for row in self._db.read(self._sql.ids, {})]
-        return record_of(self._db.read(self._sql.record, {"run": resolve(run, ids)})[0])
+        found = resolve(run, self.ids())
+        row = first(self._db.read(self._sql.record, {"run": found}))
+        if row is None:
+            raise refusals.no_snapshot(found)
+        return record_of(row)
 
     def runs(self, *, unfinished: bool = False) -> list[RunRecord]:
         """List runs, newest first."""

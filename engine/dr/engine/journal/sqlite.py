@@ -18,7 +18,7 @@ from dr.engine.core.ports import Lease
 from dr.engine.journal import refusals, schema
 from dr.engine.journal.database import Audit, Params, Row, Transaction, first
 from dr.engine.journal.run_holds import RunHolds
-from dr.engine.journal.sqlite_errors import journal_error, unreadable, unwritable
+from dr.engine.journal.sqlite_errors import damaged, journal_error, unreadable, unwritable
 from dr.engine.journal.sqlite_looking import look, read_only
 from dr.engine.journal.sqlite_texts import TABLES, TEXTS
 from dr.engine.journal.statements import VERSION, Statement, Statements, by_name, in_order_of
@@ -313,6 +313,8 @@ class SqliteDatabase:
             yield
         except sqlite3.Error as error:
             raise journal_error(error, self.path) from error
+        except UnicodeDecodeError as error:
+            raise damaged(self.path, f"text in it is no UTF-8: {error.reason}") from error
         except OSError as error:
             raise unreadable(error, self.path) from error
 
