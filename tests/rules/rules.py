@@ -187,6 +187,24 @@ RULES = (
         ("tests/unit/runtime/test_recorder.py",),
     ),
     Rule(
+        "an engine that may have been frozen asks for its lease before it acts",
+        f"{RUNTIME}/attempts.py",
+        ("            self.context.recorder.require_lease()\n", ""),
+        ("tests/unit/runtime/test_frozen_engine.py",),
+    ),
+    Rule(
+        "a journal that lost what was kept is not written on",
+        f"{JOURNAL}/sql.py",
+        ("        self._require_seen(tx.rows, run, end)\n        if lease", "        if lease"),
+        ("tests/integration/journal/test_leases.py",),
+    ),
+    Rule(
+        "what hosts know of a run and the journal does not puts it in doubt as a whole",
+        "engine/dr/engine/core/behind.py",
+        ("        if above or jobs:\n", "        if above and jobs:\n"),
+        ("tests/unit/core/test_behind.py",),
+    ),
+    Rule(
         "the bytes that people sign are canonical and published",
         "engine/dr/engine/core/canonical.py",
         ("sort_keys=True", "sort_keys=False"),

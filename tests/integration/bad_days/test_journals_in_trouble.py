@@ -202,3 +202,17 @@ def test_an_engine_that_is_told_to_stop_is_resumed_where_it_was(here: Workplace)
     assert here.dr("answer", run, "done").code == 0  # nobody needs an engine to answer
     assert here.dr("resume", run).code == 0
     here.ends(run, "succeeded")
+
+
+@pytest.mark.parametrize("words", [("takeover",), ("takeover", "last", "--wait")])
+def test_a_run_in_a_file_is_not_taken_over_and_what_to_do_instead_is_said(
+    here: Workplace, words: tuple[str, ...]
+) -> None:
+    said = here.refused(*words, "--because", "the other machine is dark", code=2)
+    assert said == "no run can be taken over with this journal: it is a file on one machine"
+
+
+def test_a_lease_that_is_no_number_of_seconds_is_refused(here: Workplace) -> None:
+    shared = {"DR_DATABASE_URL": "postgresql+psycopg://ana@/none?host=/nonexistent"}
+    said = here.refused("status", code=2, environ={**shared, "DR_LEASE_S": "soon"})
+    assert said == "'soon' in DR_LEASE_S is not a number of seconds from 3 to 600"

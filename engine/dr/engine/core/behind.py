@@ -31,7 +31,7 @@ def unknown_to(view: RunView, sightings: Sequence[Sighting], epoch: int) -> list
 
     Args:
         view: the run as the journal has it.
-        epoch: the epoch of the engine that asks; the journal knows it and those below.
+        epoch: that of the engine that asks, which no host can have seen: it has sent nothing yet.
 
     Returns:
         One item a host: ``host``, ``epoch`` (0 when the journal knows it), ``jobs`` as
@@ -39,7 +39,7 @@ def unknown_to(view: RunView, sightings: Sequence[Sighting], epoch: int) -> list
     """
     found = []
     for one in sightings:
-        above = one.epoch if one.epoch > epoch else 0
+        above = one.epoch if one.epoch >= epoch else 0
         jobs = [f"{step}#{n}" for step, n in one.jobs if not _is_known(view, step, n)]
         if above or jobs:
             found.append({"host": one.host, "epoch": above, "jobs": jobs})

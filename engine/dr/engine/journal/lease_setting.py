@@ -29,7 +29,8 @@ def lease_setting(text: str | None = None) -> float:
         seconds = 0.0
     if not SHORTEST_S <= seconds <= LONGEST_S:
         raise UserError(
-            f"{VARIABLE} is '{text}', not a number of seconds from {SHORTEST_S:g} to {LONGEST_S:g}",
+            f"'{text}' in {VARIABLE} is not a number of seconds "
+            f"from {SHORTEST_S:g} to {LONGEST_S:g}",
             hint=f"Type 'export {VARIABLE}={LEASE_S:g}', or leave it out.",
         )
     return seconds

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import select
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -24,9 +24,6 @@ from dr.engine.journal.database import Audit, Living, Params, Row, Transaction, 
 from dr.engine.journal.lease_setting import LEASE_S
 from dr.engine.journal.postgres_errors import commit_unknown, journal_error
 from dr.engine.journal.statements import Statement, Statements, by_name
-
-REST_S = 1.0
-"""A connection that rested longer is tried before a transaction begins on it."""
 
 Wire = psycopg.Connection[tuple[Any, ...]]
 
@@ -125,7 +122,6 @@ class PostgresDatabase:
         self._writer: Wire | None = None
         self._reader: Wire | None = None
         self._checked = False
-        self._used = 0.0
 
     def open(self) -> None:
         """Connect, and bring a new database to the newest schema."""
@@ -161,7 +157,6 @@ class PostgresDatabase:
                     raise journal_error(error, self.name) from error
                 raise
             self._commit(wire, tx)
-            self._used = time.monotonic()
 
     def read(self, statement: Statement, params: Params) -> list[Row]:
         """Return what a query finds; a broken connection is made anew."""
@@ -214,14 +209,14 @@ class PostgresDatabase:
                 raise refusals.lease_lost(lease.run, lease.epoch, newest)
 
     def _rested(self) -> Wire:
-        """Return the writer's connection; one that rested and was cut meanwhile is made anew.
+        """Return the writer's connection; one that was cut while it rested is made anew.
 
         Nothing was sent on it yet, so nothing can be lost: a server that was restarted, or that
         drops connections which say nothing for long, costs no run its engine.
         """
         self.open()
         assert self._writer is not None  # noqa: S101 - open() connected
-        if time.monotonic() - self._used > REST_S:
+        if select.select([self._writer.fileno()], [], [], 0)[0]:  # the server said something
             try:
                 self._writer.execute("SELECT 1")
             except psycopg.OperationalError:

@@ -57,12 +57,25 @@ def run_held(run: str, holder: str) -> HeldError:
     )
 
 
-def lease_lost(run: str, epoch: int, newest: int) -> HeldError:
-    """Another engine took the run after this one."""
+def lease_lost(run: str, epoch: int, newest: int) -> HeldError | JournalError:
+    """Another engine took the run after this one; or the journal forgot that this one did."""
+    if newest < epoch:
+        return epoch_lost(run, epoch, newest)
     return HeldError(
         f"this engine lost run {run}: its epoch is {epoch}, the newest is {newest}",
         hint=f"Type 'dr attach {run}' to follow the engine that has it now.",
         code="lease_lost",
+    )
+
+
+def epoch_lost(run: str, epoch: int, newest: int) -> JournalError:
+    """The database is behind: it does not know that this engine took the run."""
+    return JournalError(
+        f"the journal has lost events of run {run} that were kept: this engine has epoch {epoch}, "
+        f"the newest there is {newest}",
+        hint="The database was replaced by an older one; find out which is right, "
+        f"then type 'dr resume {run}'.",
+        code="journal_behind",
     )
 
 
