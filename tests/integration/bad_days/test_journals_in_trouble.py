@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from dr.engine.service.desk import open_desk
+from tests.deadline import wait_for
 from tests.integration.bad_days.workplace import TASK, Workplace
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
@@ -124,8 +125,10 @@ def test_on_a_read_only_disk_one_can_look_and_nothing_begins(here: Workplace) ->
     here.ends(run, "succeeded")
     state = str(here.folder / ".dr")
     _mount("--bind", state, state)
-    _mount("-o", "remount,bind,ro", state)
     try:
+        # the engine may still be at its last report: then the mount is busy
+        remount = ["mount", "-o", "remount,bind,ro", state]
+        wait_for(lambda: subprocess.run(remount, check=False).returncode == 0, 20, "the remount")
         assert here.dr("status", run).code == 0
         assert "journal" in here.refused("run", "talk", code=1)
     finally:

@@ -40,7 +40,7 @@ ERRORS = [
 
 
 def _raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    def carry_out(_args: list[str]) -> int:
+    def carry_out(_args: list[str], _session: object) -> int:
         raise error
 
     monkeypatch.setattr(app, "_carry_out", carry_out)
