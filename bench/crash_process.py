@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +25,7 @@ _TELLING = re.compile(
 _SEEN_AT_MOST = 3
 
 
-class Peer:
+class Peer(ABC):
     """A product that is one process, with its children.
 
     Attributes:
@@ -44,9 +45,9 @@ class Peer:
 
     # -- what each has of its own
 
+    @abstractmethod
     def command(self, verb: str) -> Sequence[str | Path]:
         """Return what is started; ``verb`` is begin or resume."""
-        raise NotImplementedError
 
     def environment(self) -> Mapping[str, str]:
         """Return what its processes have in their environment beside what all have."""
