@@ -19,6 +19,9 @@ _ARMED = 0.6
 _PAUSE_S = 1.0
 """The mean time between two other kills."""
 
+SERVER = "journal's server"
+"""What the death of the journal's database server is counted as."""
+
 
 @dataclass
 class Injuries:
@@ -103,4 +106,4 @@ class Injuries:
     def _database(self) -> None:
         assert self.bounce is not None
         self.bounce()
-        self.count("journal's server")
+        self.count(SERVER)

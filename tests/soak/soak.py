@@ -28,7 +28,7 @@ from dr.engine.core.view import RunView
 from dr.lab.api import LabOptions, down, up
 from tests.integration.postgres_server import own_server
 from tests.soak.field import HOSTS, LAB, OFTEN, ONCE, Field
-from tests.soak.injuries import Injuries
+from tests.soak.injuries import SERVER, Injuries
 from tests.soak.person import Person
 
 RUN_LIMIT_S = 240.0
@@ -60,9 +60,12 @@ def soak(
     bounce: Callable[[], None] | None = None,
     say: Callable[[str], None] = print,
 ) -> Tally:
-    """Carry runs out until ``kills`` have hit, at most ``most`` a run; return what was found."""
+    """Carry runs out until ``kills`` have hit, at most ``most`` a run; return what was found.
+
+    Where there is a server to be killed, it goes on until that was killed too.
+    """
     tally, dice = Tally(), random.Random(seed)  # noqa: S311 - dice, no secret
-    while tally.kills < kills:
+    while tally.kills < kills or (bounce and SERVER not in tally.hits):
         one = Ordeal(scene, Injuries(scene, dice, dice.randint(1, most), bounce))
         found = one.go_through()
         tally.runs += 1
