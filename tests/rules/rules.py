@@ -172,6 +172,12 @@ RULES = (
         (f"{BAD_HOURS}::test_an_operator_cannot_skip_a_gate",),
     ),
     Rule(
+        "a skip never satisfies a requires",
+        f"{RUNTIME}/proofs.py",
+        ("if state not in PROVEN:", "if False:"),
+        ("tests/unit/runtime/test_proofs.py",),
+    ),
+    Rule(
         "a resolved secret is never written down",
         f"{RUNTIME}/recorder.py",
         ("return self._secrets.redact(text)", "return text"),

@@ -28,6 +28,7 @@ from dr.engine.core.ports import Action, Attempt, Check, Outcome, Presence, Prob
 from dr.engine.core.states import IllegalTransitionError, StepState
 from dr.engine.core.values import UNKNOWN, utc_text
 from dr.engine.runtime.context import RunContext
+from dr.engine.runtime.proofs import require_proofs
 from dr.engine.runtime.recorder import HeldBackError, StoppedError, texts
 from dr.engine.runtime.validity import approved_until, ask_anew
 from dr.engine.runtime.world import AttemptWorld
@@ -83,6 +84,7 @@ class Conductor:
         return unit is not None and unit.state in {StepState.RUNNING, StepState.IN_DOUBT}
 
     def _conduct(self, step: Step, host: str | None, number: int) -> None:
+        require_proofs(self.context, step)
         attempt = self.context.attempt(step, host, number)
         action = self.context.ports.actions.get(step.uses)
         if self.context.drill and step.drill is Drill.SIMULATE:
