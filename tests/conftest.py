@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from tests.deadline import WaitFor
 from tests.deadline import wait_for as _wait_for
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach the programs that tests start, however the tests were started.
+
+    A shell starts what it puts in the background with SIGINT ignored, and so does all that comes
+    of it; then a test that types Ctrl-C would wait for ever.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
