@@ -159,6 +159,16 @@ def test_a_look_at_a_journal_with_an_edited_cell_ends_in_words(
     looked(folder, edited(folder, content, table, column, row, value), words)
 
 
+@pytest.mark.parametrize("value", [7, b"x", None], ids=["number", "bytes", "null"])
+@pytest.mark.parametrize("table", ["answer", "attempt", "question", "run_lock"])
+def test_an_index_with_a_value_of_another_type_is_verified_in_words(
+    place: Place, table: str, value: Any
+) -> None:
+    for column in range(5):
+        content = edited(place.folder, place.content, table, column, 0, value)
+        looked(place.folder, content, ("journal", "verify", RUN))
+
+
 @examples(60)
 @given(st.integers(0, 10**9), st.binary(min_size=1, max_size=40), st.sampled_from(LOOKS))
 def test_a_look_at_a_journal_with_damaged_bytes_ends_in_words(

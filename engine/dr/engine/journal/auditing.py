@@ -92,9 +92,11 @@ def _index(audit: Audit, sql: Statements, walk: Walk) -> Verdict:
 
 
 def _odd(stored: object, told: object) -> str:
+    """Return one difference in words; what was edited may be of any type, and have no order."""
     if isinstance(stored, dict) and isinstance(told, dict):
-        names = sorted(k for k in {*stored, *told} if stored.get(k) != told.get(k))
-        return f"{names[0]} is {stored.get(names[0])}, should be {told.get(names[0])}"
+        odd = (k for k in {*stored, *told} if stored.get(k) != told.get(k))
+        name = min(odd, key=repr)
+        return f"{name} is {stored.get(name)}, should be {told.get(name)}"
     if isinstance(stored, set) and isinstance(told, set):
-        return f"{sorted(stored ^ told)[0]}"
+        return f"{min(stored ^ told, key=repr)}"
     return f"{stored}, should be {told}"
