@@ -17,6 +17,9 @@ from tests.deadline import wait_for
 SHORT_S = 3
 """The shortest lease there is; most tests wait for one to lapse."""
 
+WRONG_CLOCK = Path(__file__).with_name("wrong_clock")
+"""Where Python finds a clock that is wrong; see the file there."""
+
 EFFECTS = {"first": "db-b", "one": "db-b", "two": "spare", "three": "dr-a", "last": "db-b"}
 """Where each step of the runbook ``two`` leaves a line; one, two and three run side by side."""
 _NEEDS = {"first": "ask", "last": "one, two, three"}
@@ -54,6 +57,8 @@ class Site(Scene):
 
     host = "control"
     lease_s = SHORT_S
+    clock_wrong_s = 0
+    """By how many seconds the clock of this host is wrong, for every process of ``dr`` on it."""
 
     @property
     def workspace(self) -> Path:
@@ -62,7 +67,11 @@ class Site(Scene):
 
     def environment(self, fault: str = "") -> dict[str, str]:
         """Return the environment of a ``dr`` process."""
-        return {**super().environment(fault), "DR_LEASE_S": str(self.lease_s)}
+        words = {**super().environment(fault), "DR_LEASE_S": str(self.lease_s)}
+        if self.clock_wrong_s:
+            path = [str(WRONG_CLOCK), *filter(None, [words.get("PYTHONPATH")])]
+            words |= {"PYTHONPATH": ":".join(path), "DR_TEST_CLOCK_S": str(self.clock_wrong_s)}
+        return words
 
     def engine_lives(self) -> bool:
         """Say whether the process of the newest engine lives, whichever machine it is on."""

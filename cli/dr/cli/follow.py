@@ -226,9 +226,16 @@ class EngineWatch:
         elif self._seen or now - self._begun > self._patience_s:
             raise DrError(
                 _("the engine of run {run} is gone; the run is not over").format(run=self._run),
-                hint=_("Type 'dr resume {run}' to go on with it.").format(run=self._run),
+                hint=self._go_on(),
                 code="engine_gone",
             )
+
+    def _go_on(self) -> str:
+        if self._desk.lapsed_elsewhere(self._desk.view(self._run)):
+            return _("Type 'dr takeover {run} --because …' to go on with it here.").format(
+                run=self._run
+            )
+        return _("Type 'dr resume {run}' to go on with it.").format(run=self._run)
 
 
 def _farewell(session: Session, view: RunView) -> None:

@@ -59,6 +59,7 @@ class Frame:
     ascii_marks: bool = False
     next_command: str = ""
     engine_is_gone: bool = False
+    lease_has_lapsed: bool = False
 
 
 def draw(frame: Frame) -> list[Line]:
@@ -90,9 +91,9 @@ def _head(frame: Frame) -> list[Line]:
     because = run_reason(view)
     if because:
         lines += [line((part, "dim")) for part in wrap(because, frame.width, first="  ", rest="  ")]
-    if frame.engine_is_gone:
-        text = _("the engine of run {run} is gone; the run is not over").format(run=view.id)
-        lines.append(line(("  " + text, "bad")))
+    gone = without_engine(view, gone=frame.engine_is_gone, lapsed=frame.lease_has_lapsed)
+    if gone:
+        lines += [line((part, "bad")) for part in wrap(gone, frame.width, first="  ", rest="  ")]
     warning = say(getattr(frame.progress, "warning", None))
     if warning:
         lines.append(line(("  " + warning, "bad")))
@@ -106,6 +107,23 @@ def _head(frame: Frame) -> list[Line]:
             )
         )
     return lines
+
+
+def without_engine(view: RunView, *, gone: bool, lapsed: bool) -> str:
+    """Return that nobody drives a run any more, in words; empty when somebody may.
+
+    Args:
+        gone: its engine was on this machine and has ended.
+        lapsed: its engine was on another machine, and the lease is over.
+    """
+    if gone:
+        return _("the engine of run {run} is gone; the run is not over").format(run=view.id)
+    if lapsed:
+        return _(
+            "the lease of run {run} on {machine} has lapsed; no engine has the run, and it is "
+            "not over"
+        ).format(run=view.id, machine=view.holder.split()[0])
+    return ""
 
 
 def _clocks(frame: Frame) -> list[Span]:

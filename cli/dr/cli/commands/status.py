@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from dr.cli.completing import runs
 from dr.cli.follow import standing
 from dr.cli.lines import Line, line, painted
 from dr.cli.outline import outline_of
-from dr.cli.screen import Frame, draw, next_command
+from dr.cli.screen import Frame, draw, next_command, without_engine
 from dr.cli.session import Session, current, marks_ascii
 from dr.cli.terminal import width
 from dr.cli.text import N_, _, ngettext
@@ -49,7 +49,7 @@ def status(run: str | None, everything: bool, check: bool) -> int:
     journal = _Journal.open(session)
     if run is not None:
         view = journal.view(journal.resolve(run))
-        return _one(session, view, check=check)
+        return _one(session, view, lapsed=journal.has_lapsed(view), check=check)
     lines = journal.lines()
     open_views = [journal.view(one.id) for one in lines if not _ended(one)]
     shown = [one for one in lines if not _ended(one)]
@@ -59,7 +59,8 @@ def status(run: str | None, everything: bool, check: bool) -> int:
     if session.json:
         session.result({"v": 1, "runs": [_line_data(one) for one in shown]})
     else:
-        click.echo(painted(_list(shown, kinds, open_views), colour=session.colour))
+        lapsed = {view.id for view in open_views if journal.has_lapsed(view)}
+        click.echo(painted(_list(shown, kinds, open_views, lapsed), colour=session.colour))
         if len(over) > MOST_ENDED and not everything:
             more = len(over) - MOST_ENDED
             session.say(
@@ -110,16 +111,20 @@ class _Journal:
             return glance.view(self._quick, run)
         return self._session.desk.view(run)
 
+    def has_lapsed(self, view: RunView) -> bool:
+        """Tell whether an engine elsewhere had the run and has let its lease lapse."""
+        return self._quick is None and self._session.desk.lapsed_elsewhere(view)
+
 
 def _ended(one: glance.RunLine) -> bool:
     return RunState(one.state).ended
 
 
-def _one(session: Session, view: RunView, *, check: bool) -> int:
+def _one(session: Session, view: RunView, *, lapsed: bool, check: bool) -> int:
     now = datetime.now(UTC)
     missed = _rto_missed(view)
     if session.json:
-        session.result(_view_data(view))
+        session.result(_view_data(view, lapsed=lapsed))
     else:
         frame = Frame(
             view,
@@ -127,8 +132,9 @@ def _one(session: Session, view: RunView, *, check: bool) -> int:
             now,
             width=width(),
             ascii_marks=marks_ascii(),
-            next_command=_next(view),
+            next_command=_next(view, lapsed=lapsed),
             engine_is_gone=_engine_is_gone(view),
+            lease_has_lapsed=lapsed,
         )
         click.echo(painted(draw(frame), colour=session.colour))
     return ExitCode.DEADLINE_MISSED if check and missed else standing(view)
@@ -139,8 +145,10 @@ def _engine_is_gone(view: RunView) -> bool:
     return bool(view.holder) and not view.state.ended and holder_lives(view.holder) is False
 
 
-def _next(view: RunView) -> str:
+def _next(view: RunView, *, lapsed: bool) -> str:
     """Return what to type next; a run without an engine goes nowhere before it has one."""
+    if lapsed and not view.is_behind:
+        return f"dr takeover {view.id} --because …"
     goes = _engine_is_gone(view) and not view.is_behind
     return f"dr resume {view.id}" if goes else next_command(view)
 
@@ -153,7 +161,10 @@ def _rto_missed(view: RunView) -> bool:
 
 
 def _list(
-    shown: Sequence[glance.RunLine], kinds: Mapping[str, str], views: Sequence[RunView]
+    shown: Sequence[glance.RunLine],
+    kinds: Mapping[str, str],
+    views: Sequence[RunView],
+    lapsed: Collection[str],
 ) -> list[Line]:
     if not shown:
         return [line(_("no run yet; try: dr plan storage-failure"))]
@@ -171,11 +182,14 @@ def _list(
             )
         )
         view = by_id.get(one.id)
-        if view is not None and _engine_is_gone(view):
-            text = _("the engine of run {run} is gone; the run is not over").format(run=view.id)
-            lines.append(line("  ", (text, "bad")))
-        if view is not None and _next(view):
-            lines.append(line("  ", (_("next: "), "strong"), _next(view)))
+        if view is None:
+            continue
+        gone = without_engine(view, gone=_engine_is_gone(view), lapsed=view.id in lapsed)
+        if gone:
+            lines.append(line("  ", (gone, "bad")))
+        following = _next(view, lapsed=view.id in lapsed)
+        if following:
+            lines.append(line("  ", (_("next: "), "strong"), following))
     return lines
 
 
@@ -197,7 +211,7 @@ def _line_data(one: glance.RunLine) -> dict[str, Any]:
     return {name: getattr(one, name) for name in glance.RunLine.__slots__}
 
 
-def _view_data(view: RunView) -> dict[str, Any]:
+def _view_data(view: RunView, *, lapsed: bool) -> dict[str, Any]:
     """Return a run as JSON data."""
     return {
         "v": 1,
@@ -226,5 +240,6 @@ def _view_data(view: RunView) -> dict[str, Any]:
             for q in view.questions.values()
         ],
         "engine_gone": _engine_is_gone(view),
-        "next": _next(view),
+        "lease_lapsed": lapsed,
+        "next": _next(view, lapsed=lapsed),
     }

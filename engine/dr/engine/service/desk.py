@@ -41,6 +41,7 @@ from dr.engine.service.starting import (
 )
 from dr.engine.service.surroundings import SystemClock, logs_folder, with_paths
 from dr.engine.service.takeover import (
+    lapsed_elsewhere,
     lease_left,
     require_here,
     require_shared,
@@ -297,6 +298,10 @@ class Desk:
         if lives is None and self.journal.shared:
             return lease_left(self.journal, self.journal.run(run).id) > 0
         return lives is not False
+
+    def lapsed_elsewhere(self, view: RunView) -> bool:
+        """Whether nobody has an unfinished run whose last engine was on another machine."""
+        return lapsed_elsewhere(self.journal, view)
 
     def follow(self, run: str, after: int = 0, poll_s: float = _POLL_S) -> Iterator[list[Event]]:
         """Yield what is new, an empty list when nothing is, until the run is over."""

@@ -138,6 +138,13 @@ def lease_left(journal: SqlJournal, run: str) -> float:
     return living.left_s if living else 0.0
 
 
+def lapsed_elsewhere(journal: SqlJournal, view: RunView) -> bool:
+    """Whether an engine on another machine had an unfinished run last, and nobody has it now."""
+    if not (journal.shared and view.holder) or view.state.ended:
+        return False
+    return holder_lives(view.holder) is None and journal.living(view.id) is None
+
+
 def _let_lapse(journal: SqlJournal, run: str, watch: Watch | None) -> None:
     """Return once nobody has the run, or its engine is seen to be dead on this machine."""
     first = journal.living(run)
