@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -270,6 +271,124 @@ def test_an_engine_that_remembers_more_than_the_journal_stops_before_it_acts(
     assert "the journal has lost events of run" in log_of(site)
     assert site.events(Kind.INTENT) == []
     assert site.effects() == effects
+
+
+# -- the same with a standby that streams, while the engine lives
+
+LIVE = LONG.replace("name: long", "name: live").replace(
+    "steps:\n",
+    "steps:\n  - { id: ask, uses: human.task, "
+    "with: { group: support, instructions: { en: x, zh: x } } }\n",
+).replace("    effect: once\n", """    effect: once
+    probe:
+      uses: path.check
+      with: { path: "/root/${{ run.id }}.work" }
+      when: "${{ result.state == 'present' }}"
+""", 1)  # fmt: skip
+
+
+@dataclass
+class Pair:
+    """A server, and a standby that streams from it without anybody waiting for it."""
+
+    primary: PostgresServer
+    standby: PostgresServer
+
+    def url(self, database: str) -> str:
+        """Return the address of whichever of the two takes writes."""
+        hosts = f"{self.primary.folder},{self.standby.folder}"
+        words = f"host={hosts}&target_session_attrs=read-write"
+        return f"postgresql+psycopg://postgres@/{database}?{words}"
+
+    def streams(self) -> bool:
+        """Say whether the standby has replayed all that the primary has."""
+        told = b"SELECT replay_lsn = pg_current_wal_lsn() FROM pg_stat_replication"
+        return self._on_primary(told) == (True,)
+
+    def is_cut(self) -> bool:
+        """Say whether nobody streams from the primary."""
+        return self._on_primary(b"SELECT count(*) FROM pg_stat_replication") == (0,)
+
+    def cut(self) -> None:
+        """Let the standby receive nothing that is committed from now on."""
+        with contextlib.closing(self.standby.connect()) as wire:
+            wire.execute(b"ALTER SYSTEM SET primary_conninfo = 'host=/nonexistent'")
+            wire.execute(b"SELECT pg_reload_conf()")
+        wait_for(self.is_cut, 20, "the end of the stream")
+
+    def fail_over(self) -> None:
+        """Kill the primary with -9 and promote the standby."""
+        self.primary.process.kill()
+        self.primary.process.wait(20)
+        wait_for(lambda: not postmaster_left(self.primary), 20, "the primary's processes")
+        with contextlib.closing(self.standby.connect()) as wire:
+            wire.execute(b"SELECT pg_promote()")
+
+    def _on_primary(self, sql: bytes) -> tuple[object, ...] | None:
+        with contextlib.closing(self.primary.connect()) as wire:
+            return wire.execute(sql).fetchone()
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    """Two servers of this test's own, ended by their ids."""
+    with own_server() as primary:
+        folder = primary.folder / "standby"
+        folder.mkdir()
+        shutil.chown(folder, *(["postgres"] * 2 if os.geteuid() == 0 else [os.geteuid()]))
+        subprocess.run(
+            [primary.binaries / "pg_basebackup", "-h", primary.folder, "-U", "postgres", "-R",
+             "-D", folder / "data", "-X", "stream", "-c", "fast", "--no-sync"],
+            check=True, user="postgres" if os.geteuid() == 0 else None, cwd="/",
+        )  # fmt: skip
+        with (folder / "data/postgresql.conf").open("a") as settings:
+            settings.write(f"unix_socket_directories = '{folder}'\n")
+        standby = PostgresServer(folder, primary.binaries, launch(folder, primary.binaries))
+        try:
+            wait_for(standby.answers, 60, "the standby")
+            yield Pair(primary, standby)
+        finally:
+            standby.stop()
+
+
+def test_a_standby_that_lacked_the_last_commits_takes_over_from_under_a_living_engine(
+    lab: Path, pair: Pair
+) -> None:
+    primary_only = pair.primary.database()
+    site = Site(lab, pair.url(primary_only.split("/")[3].split("?")[0]))
+    (site.workspace / "runbooks/live.yaml").write_text(LIVE, "utf-8")
+    site.on("db-b", "rm", "-f", "/root/go")
+    site.dr("run", "live", "--no-wait", expect=3)
+    run, holder = site.run, site.view.holder
+    wait_for(pair.streams, 20, "the standby to have it all")
+    pair.cut()
+    kept = site.events()
+    site.dr("answer", run, "ask", "done", "--by", "zhou.jie")
+    wait_for(lambda: site.begun_jobs("db-b", "work"), 30, "the command to begin")
+    assert site.events(Kind.INTENT, "work")
+
+    pair.fail_over()
+    wait_for(lambda: not lives(holder), 40, "the engine's end")
+    assert f"the journal has lost events of run {run}" in log_of(site)
+    assert site.events() == kept, "the answer and the start of the step are gone"
+    site.on("db-b", "touch", "/root/go")
+    wait_for(lambda: not site.job_runs("db-b", "work", 1), 20, "the command's end")
+
+    said = site.dr("resume", run, expect=3)
+    assert "the run is in doubt as a whole: the journal lacks what these hosts know" in said.stdout
+    assert "db-b (work#1)" in said.stdout
+    assert "IN DOUBT" in site.dr("status", run, expect=3).stdout
+    assert site.json("resume", run, expect=3)["error"]["code"] == "run_behind"
+    assert (site.events(Kind.INTENT), ran(site)) == ([], {"work": 1, "after": 0})
+
+    because = ["--because", "the old server is lost", "--by", "sun.hao"]
+    site.dr("resume", run, "--as-it-is", "--detach", *because)
+    site.wait_event(Kind.OP_ACCEPT)
+    site.dr("answer", run, "ask", "done", "--by", "zhou.jie")
+    view = site.wait_end()
+    assert (str(view.state), str(view.steps["work"].state)) == ("succeeded", "already_done")
+    assert ran(site) == {"work": 1, "after": 1}
+    site.dr("journal", "verify", run)
 
 
 def cut(server: PostgresServer) -> None:

@@ -8,7 +8,6 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +37,11 @@ environments:
 """
 
 
-@dataclass(frozen=True)
 class Place:
-    """A workspace, and the bytes of its journal."""
+    """A workspace, and the bytes of its journal: no dataclass, of which a failure shows all."""
 
-    folder: Path
-    content: bytes = field(repr=False)
+    def __init__(self, folder: Path, content: bytes) -> None:
+        self.folder, self.content = folder, content
 
 
 @pytest.fixture(scope="module")
