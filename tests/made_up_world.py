@@ -6,13 +6,21 @@ The actions keep their promises as real ones do; the journal is the shipped one 
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dr.engine.core.errors import ActionError, Problem, UserError
+from dr.engine.core.errors import (
+    ActionError,
+    FailedError,
+    LostContactError,
+    Problem,
+    RetryableError,
+    UserError,
+)
 from dr.engine.core.events import Draft, Kind
 from dr.engine.core.faults import PowerCut, passage
 from dr.engine.core.model import Effect, Runbook
@@ -23,12 +31,14 @@ from dr.engine.core.ports import (
     Attached,
     Attempt,
     Check,
+    Ending,
     Forecast,
     Found,
     Outcome,
     Presence,
     Probe,
     RunRecord,
+    Stopped,
     World,
 )
 from dr.engine.core.questions import Answer, Question
@@ -80,6 +90,7 @@ class Outside:
     undone: Counter[str] = field(default_factory=Counter)
     present: set[str] = field(default_factory=set)
     ended: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    running: set[str] = field(default_factory=set)
     order: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -180,6 +191,52 @@ class Do:
 
     def forecast(self, attempt: Attempt, world: World) -> Forecast:
         return self._forecast
+
+
+class Hangs(Do):
+    """``do.hang``: begins a job that goes on until somebody ends it; the engine waits for it."""
+
+    def perform(self, attempt: Attempt, world: World) -> Outcome:
+        world.record_handle({"kind": "job", "job": attempt.key})
+        with self._outside.lock:
+            self._outside.effects[attempt.key] += 1
+            self._outside.running.add(attempt.key)
+        assert wait_until(world.cancelled)
+        raise LostContactError("the engine waits no more")
+
+    def attach(self, attempt: Attempt, world: World) -> Attached:
+        if attempt.key in self._outside.running:
+            return Attached(Found.UNKNOWN, "it is still running")
+        return Attached(Found.ENDED, "it was ended", error=FailedError("ended by a signal"))
+
+    def probe(self, attempt: Attempt, world: World) -> Probe:
+        return Probe(Presence.UNKNOWN, "nothing to look at")
+
+
+class MadeUpJobs:
+    """Ends the jobs of ``Outside.running``; ``out_of_reach`` are hosts that do not answer."""
+
+    def __init__(self, outside: Outside) -> None:
+        self._outside = outside
+        self.out_of_reach: set[str | None] = set()
+        self.told: Counter[str] = Counter()
+
+    def stop(self, attempt: Attempt, world: World) -> Stopped | None:
+        if attempt.host in self.out_of_reach:
+            raise RetryableError(f"{attempt.host} does not answer", reason="unreachable")
+        self.told[attempt.key] += 1
+        self._outside.running.discard(attempt.key)
+        return Stopped(Ending.ENDED, "it was told to end")
+
+
+def wait_until(condition: Callable[[], object], deadline_s: float = 20) -> bool:
+    """Wait as an action does, looking a hundred times a second; return whether it came true."""
+    end = time.monotonic() + deadline_s
+    while not condition():
+        if time.monotonic() >= end:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 class Asks(Do):
@@ -283,6 +340,7 @@ class MadeUpWorld:
         self.outside = Outside()
         self.clock = FastClock()
         self.standing = Standing()
+        self.jobs: MadeUpJobs | None = None
         gates = [
             Asks(self.outside, "gate.approve", ActionKind.GATE),
             Asks(self.outside, "human.task", ActionKind.TASK),
@@ -322,6 +380,7 @@ class MadeUpWorld:
             observatory=NoRoles(),
             authority=self.standing,
             estimates=NothingMeasured(),
+            jobs=self.jobs,
         )
         recorder = Recorder(self.journal, lease, self.view(), ports.secrets)
         return Executor(

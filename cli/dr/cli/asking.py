@@ -12,6 +12,35 @@ LONGEST_REASON = 10_000
 """It is shown on screens and in reports, and travels with every copy of the journal."""
 
 
+def typed_run(
+    session: Session, run: str, given: str | None, asks: str, done: str, *, is_needed: bool
+) -> None:
+    """Have the run's id typed, at a keyboard or as ``--confirm RUN``.
+
+    Args:
+        done: what was not done when another id was typed, such as "aborted".
+        is_needed: refuse where nobody can be asked and nothing was given.
+
+    Raises:
+        UserError: another id was given, or none where one is needed.
+    """
+    if given is None and session.asks:
+        given = click.prompt(asks, err=True, default="")
+    if given is None and is_needed:
+        raise UserError(
+            _("this has to be confirmed with the run's id"),
+            hint=_("Add --confirm {run}.").format(run=run),
+            code="confirm",
+        )
+    if given is not None and given != run:
+        raise UserError(
+            _("'{given}' is not the id of the run; nothing was {done}").format(
+                given=given, done=done
+            ),
+            hint=_("The id is {run}.").format(run=run),
+        )
+
+
 def reason_for(session: Session, given: str | None, flag: str) -> str:
     """Return the reason given by ``flag``, else ask for it.
 

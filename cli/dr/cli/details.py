@@ -60,6 +60,7 @@ def unit_data(unit: UnitView) -> dict[str, Any]:
         "error": plain(unit.error),
         "handle": plain(unit.handle),
         "presence": plain(unit.presence),
+        "job": plain(unit.stop),
         "via": unit.via,
         "started": plain(unit.started),
         "ended": plain(unit.ended),

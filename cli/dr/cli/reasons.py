@@ -41,6 +41,19 @@ TEMPLATES = (
     N_("unknown until {steps}"),
     N_("{failed} of {all} hosts failed: {hosts}"),
     N_("older than {age}, needed by {step}"),
+    N_("its effect is {effect}"),
+    N_("it did not end when told on {host}"),
+    N_("it did not end when told"),
+    N_("its processes were ended"),
+    N_("its end was seen"),
+    N_("it ended with exit code {code}"),
+    N_("it was withdrawn before it began"),
+    N_("the host was restarted"),
+    N_("the machine was restarted"),
+    N_("it was started on another machine"),
+    N_("its processes are gone and left no exit code"),
+    N_("the engine died while it ended the job"),
+    N_("nothing here can end jobs"),
 )
 """The reasons that the engine writes, with places for their values."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from dr.cli.jobs import job_lines
 from dr.cli.lines import Line, Span, fitted, line
 from dr.cli.outline import PHASES, Outline, OutlineStep
 from dr.cli.reasons import run_reason, say_reason
@@ -65,7 +66,13 @@ class Frame:
 def draw(frame: Frame) -> list[Line]:
     """Return the lines of the screen, each within the width, together within the height."""
     head = [*_head(frame), (), *_phases(frame), ()]
-    foot = [*_questions(frame), *_doubts(frame), *_output(frame), *_next(frame)]
+    foot = [
+        *_questions(frame),
+        *_doubts(frame),
+        *job_lines(frame.view),
+        *_output(frame),
+        *_next(frame),
+    ]
     room = None if frame.height is None else frame.height - len(head) - len(foot) - 1
     body = [*_steps(frame, room), *_hosts(frame, room)]
     if room is not None and len(body) > room:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from dr.cli.jobs import job_words
 from dr.cli.outline import Outline
 from dr.cli.reasons import say_reason
 from dr.cli.sayings import say_error
@@ -218,6 +219,14 @@ def _probed(event: Event, _view: RunView, _outline: Outline) -> str:
     )
 
 
+def _stopping(event: Event, _view: RunView, _outline: Outline) -> str:
+    return _("{step}: its command is told to end").format(step=_subject(event))
+
+
+def _stopped(event: Event, _view: RunView, _outline: Outline) -> str:
+    return f"{_subject(event)}: {job_words(event.data)}"
+
+
 def _undo_intent(event: Event, _view: RunView, _outline: Outline) -> str:
     return f"{_subject(event)} {state_word(StepState.UNDOING)}"
 
@@ -297,6 +306,8 @@ _SENTENCES: Mapping[Kind, Callable[[Event, RunView, Outline], str | None]] = {
     Kind.FINISHED: _finished,
     Kind.LOST: _lost,
     Kind.PROBED: _probed,
+    Kind.STOPPING: _stopping,
+    Kind.STOPPED: _stopped,
     Kind.UNDO_INTENT: _undo_intent,
     Kind.UNDO_FINISHED: _undo_finished,
     Kind.QUESTION_OPENED: _question_opened,

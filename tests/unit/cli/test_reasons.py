@@ -44,7 +44,8 @@ def test_the_engine_still_writes_every_reason_that_is_translated(template: str) 
     words = [part for part in re.split(r"\{\w+\}", template) if re.search("[a-z]{3}", part)]
     sources = [
         path.read_text(encoding="utf-8")
-        for folder in ("runtime", "service")
-        for path in (ENGINE / folder).glob("*.py")
+        for folder in ("runtime", "service", "actions", "core")
+        for path in (ENGINE / folder).rglob("*.*")
+        if path.suffix in {".py", ".sh"}
     ]
     assert any(all(part.strip() in text for part in words) for text in sources)

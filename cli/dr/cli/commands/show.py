@@ -13,6 +13,7 @@ from dr.cli.completing import runs_then_steps
 from dr.cli.details import run_lines, step_data, step_lines
 from dr.cli.finding import is_run, known_step, run_id
 from dr.cli.gate_screen import GatePage, draw_gate
+from dr.cli.jobs import jobs_data
 from dr.cli.lines import Line, painted
 from dr.cli.outline import outline_of
 from dr.cli.screen import Frame
@@ -89,6 +90,7 @@ def _data(view: RunView) -> Mapping[str, Any]:
             }
             for name, asked in view.questions.items()
         },
+        "jobs_left": jobs_data(view),
         "head": view.head,
     }
 

@@ -28,6 +28,7 @@ from dr.engine.core.ports import (
     Found,
     Presence,
     RunRecord,
+    Stopped,
     World,
 )
 from dr.engine.core.values import Secret
@@ -169,6 +170,10 @@ class SilentHost:
     def attach(self, attempt: Attempt, world: World, *, name: str = "") -> Attached:
         """Say that nobody knows."""
         return Attached(Found.UNKNOWN, f"{self.host} does not answer")
+
+    def end(self, attempt: Attempt, world: World, *, name: str = "") -> Stopped:
+        """Raise."""
+        raise self._silence()
 
 
 class SilentConnections:

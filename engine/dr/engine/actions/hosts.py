@@ -15,7 +15,7 @@ from typing import Protocol
 
 from dr.engine.actions.observations import Observation
 from dr.engine.core.errors import RefusedError
-from dr.engine.core.ports import Attached, Attempt, World
+from dr.engine.core.ports import Attached, Attempt, Stopped, World
 
 STATE_ROOT = "/var/lib/dr"
 """Where the wrapper keeps jobs and the guard; the host variable ``dr_state_dir`` overrides it."""
@@ -146,6 +146,13 @@ class Actor(Observer, Protocol):
 
         ENDED carries ``outputs`` exit_code, stdout, stderr.  NEVER_STARTED is made true for good:
         a start request that is still on its way is refused from then on.
+        """
+
+    def end(self, attempt: Attempt, world: World, *, name: str = "") -> Stopped:
+        """End the job of ``attempt``: its session gets TERM, after five seconds KILL.
+
+        What has not begun is withdrawn for good.  Raises as :meth:`Observer` says when the host
+        can not be asked, and FencedError when its guard has seen a higher epoch.
         """
 
 

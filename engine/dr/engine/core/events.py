@@ -45,6 +45,8 @@ class Kind(StrEnum):
     FINISHED = "attempt.finished"  # state, outputs, error, retry_at, via
     LOST = "attempt.lost"  # error, message: now in doubt
     PROBED = "attempt.probed"  # presence, detail
+    STOPPING = "attempt.stopping"  # handle: its job is about to be ended, because of an abort
+    STOPPED = "attempt.stopped"  # outcome (ports.Ending), detail
     UNDO_INTENT = "undo.intent"  # epoch, describes
     UNDO_HANDLE = "undo.handle"  # handle
     UNDO_FINISHED = "undo.finished"  # state (undone|undo_failed), error
@@ -56,7 +58,7 @@ class Kind(StrEnum):
     # what an operator wants; the engine obeys when it reads them
     OP_PAUSE = "op.pause"  # by
     OP_CONTINUE = "op.continue"  # by
-    OP_ABORT = "op.abort"  # by, because
+    OP_ABORT = "op.abort"  # by, because, kill_jobs
     OP_RETRY = "op.retry"  # by, because
     OP_SKIP = "op.skip"  # by, because
     OP_TAKEOVER = "op.takeover"  # by, because, holder (whose it was), machine

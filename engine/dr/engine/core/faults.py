@@ -29,6 +29,8 @@ POINTS: tuple[str, ...] = (
     "after-probe",
     "before-undo",
     "after-undo",
+    "before-stop",
+    "after-stop",
     "before-question",
     "after-question",
     "before-decision",

@@ -152,6 +152,30 @@ class Attached:
     error: ActionError | None = None
 
 
+class Ending(StrEnum):
+    """What became of a job that an abort was to end."""
+
+    ENDED = "ended"  # it has ended, by itself or because it was told to
+    NEVER_STARTED = "never_started"  # and never will
+    GONE = "gone"  # it does not run any more, but nobody saw its end
+    RUNNING = "running"  # it was told to end and did not
+    UNKNOWN = "unknown"  # nobody could look: it may still be running
+    LEFT = "left"  # not told to end: breaking it off may do harm
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is certain that nothing of it runs any more."""
+        return self in {Ending.ENDED, Ending.NEVER_STARTED, Ending.GONE}
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """Answer of ``Jobs.stop``."""
+
+    ending: Ending
+    detail: str = ""
+
+
 @dataclass(frozen=True)
 class Forecast:
     """Time and loss that a step would take; None and UNKNOWN are what nobody knows.
@@ -275,6 +299,21 @@ class Actions(Protocol):
 
     def names(self) -> Iterable[str]:
         """List the names, sorted."""
+
+
+class Jobs(Protocol):
+    """Ends what attempts started outside of the engine's process."""
+
+    def stop(self, attempt: Attempt, world: World) -> Stopped | None:
+        """End the process group that ``attempt.handle`` leads to; None when it leads to none.
+
+        It may be called again for a job that has ended.  What left the job's session by itself,
+        as a daemon does, is not ended.
+
+        Raises:
+            FencedError: the host has seen a higher epoch.
+            ActionError: nobody could look; it may still be running.
+        """
 
 
 @dataclass(frozen=True)

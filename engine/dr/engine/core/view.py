@@ -32,9 +32,14 @@ _RESTLESS = frozenset({_S.RUNNING, _S.WAITING, _S.IN_DOUBT, _S.UNDOING})
 _LEFT_OUT = frozenset({_S.SKIPPED, _S.CANCELLED})
 """States of a step in which no attempt may begin, whoever was looking at it meanwhile."""
 
+_STOPPED_FOR_SURE = frozenset({"ended", "gone", "never_started"})
+"""Outcomes of ending a job after which nothing of it runs (``ports.Ending.is_over``)."""
+
+_NOT_FROM_THE_JOB = frozenset({"probe", "policy", "rerun", "unknown"})
+"""How a doubt may end although its job may still be running."""
+
 _OF_ALL_UNITS = frozenset({Kind.STEP_PLANNED, Kind.STEP_REOPENED})
 """Events that move more units than the one they name."""
-
 
 _NEVER_WRITTEN = (LookupError, ValueError, TypeError, AttributeError, IllegalTransitionError)
 """What an event brings about in the fold that no engine wrote."""
@@ -66,6 +71,7 @@ class UnitView:
     intent: Mapping[str, Any] | None = None
     presence: Mapping[str, Any] | None = None
     has_result: bool = False
+    stop: Mapping[str, Any] | None = None  # what an abort made of its job: outcome, detail
     left: bool = False  # an attempt before this one may have left an effect
     retry_at: str | None = None
     started: datetime | None = None
@@ -222,6 +228,17 @@ class RunView:
             for step in list(self._restless.values())
             for unit in list(step.units.values())
             if unit.state is StepState.IN_DOUBT
+        ]
+
+    def jobs_left(self) -> list[tuple[StepView, UnitView]]:
+        """Units whose job an abort did not end, or of which nobody knows whether it runs."""
+        if self.abort is None:
+            return []
+        return [
+            (step, unit)
+            for step in list(self.steps.values())
+            for unit in list(step.units.values())
+            if unit.stop is not None and unit.stop.get("outcome") not in _STOPPED_FOR_SURE
         ]
 
     def apply(self, event: Event) -> StepView | None:
@@ -454,7 +471,7 @@ def _intent(view: RunView, event: Event) -> None:
     step, unit = _here(view, event)
     unit.attempt, unit.epoch = event.attempt or 1, event.epoch
     unit.intent, unit.handle, unit.error, unit.retry_at = event.data, None, None, None
-    unit.has_result = False
+    unit.has_result, unit.stop = False, None
     unit.started, unit.ended = event.at, None
     step.started = step.started or event.at
     unit.move(_E.STARTED)
@@ -497,6 +514,8 @@ def _finished(view: RunView, event: Event) -> None:
     if event.data["state"] == "retry" and unit.intent is not None:
         said = (unit.error or event.data).get("effect", "possible")
         unit.left = unit.left or said != "none"
+    if unit.stop and not _says_nothing_of_the_job(str(event.data.get("via", ""))):
+        unit.stop = {"outcome": "ended", "detail": "its end was seen"}
     unit.retry_at = event.data.get("retry_at")
     unit.via = str(event.data.get("via", ""))
     unit.ended = event.at
@@ -506,6 +525,21 @@ def _finished(view: RunView, event: Event) -> None:
         step.because = str(unit.error.get("message", ""))
     unit.state = state
     _lift(step, unit)
+
+
+def _says_nothing_of_the_job(via: str) -> bool:
+    """Whether an attempt's end was found out otherwise than from the job itself."""
+    return via in _NOT_FROM_THE_JOB or via.startswith("person")
+
+
+def _stopping(view: RunView, event: Event) -> None:
+    _, unit = _here(view, event)
+    unit.stop = {"outcome": "unknown", "detail": "the engine died while it ended the job"}
+
+
+def _stopped(view: RunView, event: Event) -> None:
+    _, unit = _here(view, event)
+    unit.stop = event.data
 
 
 def _lost(view: RunView, event: Event) -> None:
@@ -521,6 +555,8 @@ def _lost(view: RunView, event: Event) -> None:
 def _probed(view: RunView, event: Event) -> None:
     _, unit = _here(view, event)
     unit.presence = event.data
+    if unit.stop and event.data.get("attach") in _STOPPED_FOR_SURE:
+        unit.stop = {"outcome": event.data["attach"], "detail": event.data.get("attach_detail", "")}
 
 
 def _undo_intent(view: RunView, event: Event) -> None:
@@ -581,7 +617,9 @@ def _continue(view: RunView, _event: Event) -> None:
 
 
 def _abort(view: RunView, event: Event) -> None:
-    view.abort = {**event.data, "seq": event.seq}
+    # who said it first ended the run; a later one may say more: to end what still runs
+    first = view.abort or {**event.data, "seq": event.seq}
+    view.abort = {**first, "kill_jobs": bool(first.get("kill_jobs") or event.data.get("kill_jobs"))}
 
 
 def _wish(view: RunView, event: Event) -> None:
@@ -621,6 +659,8 @@ _APPLY: dict[Kind, Callable[[RunView, Event], None]] = {
     Kind.FINISHED: _finished,
     Kind.LOST: _lost,
     Kind.PROBED: _probed,
+    Kind.STOPPING: _stopping,
+    Kind.STOPPED: _stopped,
     Kind.UNDO_INTENT: _undo_intent,
     Kind.UNDO_HANDLE: _undo_handle,
     Kind.UNDO_FINISHED: _undo_finished,

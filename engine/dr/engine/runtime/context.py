@@ -18,6 +18,7 @@ from dr.engine.core.ports import (
     Clock,
     Estimates,
     Expressions,
+    Jobs,
     Journal,
     Logs,
     Observatory,
@@ -43,6 +44,7 @@ class Ports:
     observatory: Observatory
     authority: Authority
     estimates: Estimates
+    jobs: Jobs | None = None
 
 
 class StepsScope(Mapping[str, Any]):

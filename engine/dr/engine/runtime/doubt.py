@@ -15,11 +15,12 @@ from dr.engine.core.questions import Answer, Question, QuestionKind
 from dr.engine.core.states import IllegalTransitionError, StepState
 from dr.engine.core.values import Text, utc_text
 from dr.engine.core.view import UnitView
-from dr.engine.runtime.attempts import Conductor
+from dr.engine.runtime.attempts import CAREFUL, Conductor
 from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.gates import authority_over
 from dr.engine.runtime.nonces import nonce
 from dr.engine.runtime.recorder import StoppedError
+from dr.engine.runtime.stopping import Stopper
 from dr.engine.runtime.world import AttemptWorld
 
 log = logging.getLogger("dr.runtime")
@@ -36,6 +37,7 @@ class Settler:
 
     context: RunContext
     conductor: Conductor
+    stopper: Stopper
 
     def settle(self, step: Step, host: str | None) -> None:
         """Try to settle the unit; what can not be settled is put to a person."""
@@ -57,10 +59,12 @@ class Settler:
         unit = self.context.view.steps[step.id].units[host]
         if unit.state is not StepState.IN_DOUBT:
             return
+        self.stopper.stop(step, host)
         mode = step.in_doubt
         if mode is InDoubt.FAIL:
             message = f"step '{step.id}' was interrupted and its policy is to fail"
-            self.conductor.end(step, host, unit.attempt, "failed", error=LostContactError(message))
+            error = LostContactError(message)
+            self.conductor.end(step, host, unit.attempt, "failed", error=error, via="policy")
             return
         if step.effect is Effect.READ:
             self._again(step, unit, "rerun")
@@ -108,7 +112,9 @@ class Settler:
         """Take the truthful late end of an attempt that outlived the engine."""
         outcome = attached.outcome or Outcome()
         if attached.error is not None:
-            if self.open_card(step, attempt.host) is None:
+            # a command that an abort broke off leaves nothing to ask of a step that may be repeated
+            broken_off = self.context.view.abort is not None and step.effect not in CAREFUL
+            if broken_off or self.open_card(step, attempt.host) is None:
                 self.conductor.ended_badly(step, attempt, action, attached.error)
         elif self.open_card(step, attempt.host) is None:
             self.conductor.prove(step, attempt, action, outcome)
@@ -206,6 +212,7 @@ class Settler:
             "lost": (unit.error or {}).get("message", "the engine died before it wrote the end"),
             "probe": {"presence": seen.presence, "detail": seen.detail},
             "attach": {"found": attached.found, "detail": attached.detail} if attached else None,
+            **({"job": dict(unit.stop)} if unit.stop else {}),
             "last_lines": self.context.ports.logs.tail(
                 self.context.record.id, step.id, unit.host, 50
             ),

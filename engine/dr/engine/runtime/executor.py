@@ -29,6 +29,7 @@ from dr.engine.runtime.gates import Gatekeeper
 from dr.engine.runtime.hearing import Hearing
 from dr.engine.runtime.ladder import Ladders
 from dr.engine.runtime.recorder import StoppedError
+from dr.engine.runtime.stopping import Stopper
 from dr.engine.runtime.undoing import Undoer
 
 log = logging.getLogger("dr.runtime")
@@ -62,7 +63,7 @@ class Executor:
         self.course = Course(context)
         self.crew = Crew(context, self.workers, self._turn)
         conductor = Conductor(context, self.course.stops)
-        self.settler = Settler(context, conductor)
+        self.settler = Settler(context, conductor, Stopper(context))
         forecaster = Forecaster(context)
         gates = Gatekeeper(context, forecaster)
         undoer = Undoer(context, gates)

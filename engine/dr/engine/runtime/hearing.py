@@ -155,6 +155,8 @@ class Hearing:
         if self.course.failing:
             self.course.hold(step)  # people may take back what made the run fail
             return
+        if self.course.ends:
+            return
         because = f"step '{step.id}' failed: {self.context.view.steps[step.id].because}"
         asked = self.course.last_question(step.id)
         if asked and asked.outcome in {"rejected", "timed_out"}:

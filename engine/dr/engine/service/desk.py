@@ -337,9 +337,20 @@ class Desk:
         """Go on after a pause."""
         self._wish(run, Kind.OP_CONTINUE, None, by, "")
 
-    def abort(self, run: str, by: str, because: str) -> None:
-        """End the run: nothing further starts, ``finally`` still runs."""
-        self._wish(run, Kind.OP_ABORT, None, by, because)
+    def abort(self, run: str, by: str, because: str, *, kill_jobs: bool = False) -> None:
+        """End the run: nothing further starts, what runs on hosts is ended, ``finally`` still runs.
+
+        ``kill_jobs`` also ends jobs of ``once`` and ``irreversible`` steps, which are else left.
+        An engine is started where the last one is dead: only an engine can reach the hosts.
+        """
+        self._wish(run, Kind.OP_ABORT, None, by, because, kill_jobs=kill_jobs)
+        self._see_to_it(run)
+
+    def _see_to_it(self, run: str) -> None:
+        """Start an engine for a wish when it is certain that none has the run."""
+        record = self.journal.run(run)
+        if holder_lives(self.view(record.id).holder) is False:
+            spawn_engine(self.workspace, record.id)
 
     def retry(self, run: str, step: str, by: str, because: str) -> None:
         """Try a failed step again."""
@@ -357,14 +368,16 @@ class Desk:
         data = {"by": by, "text": text}
         self.journal.append(record.id, [Draft(Kind.OP_NOTE, data=data)])
 
-    def _wish(self, run: str, kind: Kind, step: str | None, by: str, because: str) -> None:
+    def _wish(
+        self, run: str, kind: Kind, step: str | None, by: str, because: str, **more: Any
+    ) -> None:
         record = self.journal.run(run)
         if self.view(record.id).state.ended:
             raise UserError(
                 f"run {record.id} is over; nothing of it can be changed",
                 hint=f"Look at it with: dr show {record.id}",
             )
-        draft = Draft(kind, step, data={"by": by, "because": because})
+        draft = Draft(kind, step, data={"by": by, "because": because, **more})
         self.journal.append(record.id, [draft])
 
     def _needs_state(self, run: str, step: str, allowed: set[StepState]) -> None:

@@ -11,6 +11,7 @@ from dr.engine.actions.hosts import Connections
 from dr.engine.actions.postgres.observatory import Roles
 from dr.engine.actions.registry import ActionRegistry
 from dr.engine.actions.standard import standard_actions
+from dr.engine.actions.stopping import Stopping
 from dr.engine.actions.transport.ssh import SshConnections
 from dr.engine.core.errors import RefusedError
 from dr.engine.core.ports import Journal
@@ -92,6 +93,7 @@ def wire(
             observatory=Roles(connections, inventory, SystemClock()),
             authority=StandingAuthority(lambda: snapshot(workspace, environment)),
             estimates=MeasuredDurations(journal, environment),
+            jobs=Stopping(connections) if reach is Reach.ACT else None,
         ),
         connections=connections,
         actions=actions,

@@ -116,6 +116,8 @@ class Content:
             yield self._questions()
         if self.data.operators:
             yield self._operators()
+        if self.data.jobs:
+            yield self._jobs()
         yield self._evidence()
 
     def _objectives(self) -> Section:
@@ -419,6 +421,19 @@ class Content:
         )
         headers = (say("at"), say("by"), say("message"), say("remark"))
         return Section("operators", say("operators"), (), headers, rows)
+
+    def _jobs(self) -> Section:
+        say = self.say
+        rows = tuple(
+            (
+                Cell(self.step(job.step, job.host)),
+                Cell(say.named("job", job.outcome), "doubt"),
+                Cell(visible(job.detail)),
+            )
+            for job in self.data.jobs
+        )
+        headers = (say("step"), say("state"), say("remark"))
+        return Section("jobs", say("jobs"), (Cell(say("jobs_why"), "doubt"),), headers, rows)
 
     def _evidence(self) -> Section:
         say, journal, run = self.say, self.data.journal, self.data.run

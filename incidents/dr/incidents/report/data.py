@@ -281,6 +281,19 @@ class OperatorFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class JobFacts:
+    """A command of which it is not certain that an abort ended it.
+
+    ``outcome``: running, unknown, left.
+    """
+
+    step: str
+    host: str
+    outcome: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class JournalFacts:
     """What the report was made from; ``head`` is the hash of the last row."""
 
@@ -308,6 +321,7 @@ class ReportData:
     doubts: tuple[DoubtFacts, ...] = ()
     failures: tuple[FailureFacts, ...] = ()
     operators: tuple[OperatorFacts, ...] = ()
+    jobs: tuple[JobFacts, ...] = ()
 
     @property
     def approvals(self) -> tuple[tuple[QuestionFacts, AnswerFacts], ...]:

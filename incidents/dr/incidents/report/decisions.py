@@ -14,6 +14,7 @@ from dr.incidents.report.data import (
     AnswerFacts,
     DoubtFacts,
     FailureFacts,
+    JobFacts,
     LadderFacts,
     OperatorFacts,
     QuestionFacts,
@@ -116,6 +117,19 @@ def operators(told: Chronicle, names: Names) -> tuple[OperatorFacts, ...]:
             text=str(event.data.get("text") or event.data.get("because") or ""),
         )
         for event in told.wishes
+    )
+
+
+def jobs(view: RunView) -> tuple[JobFacts, ...]:
+    """Return the commands of which nobody saw that an abort ended them."""
+    return tuple(
+        JobFacts(
+            step.id,
+            unit.host or "",
+            str((unit.stop or {}).get("outcome", "")),
+            str((unit.stop or {}).get("detail", "")),
+        )
+        for step, unit in view.jobs_left()
     )
 
 

@@ -24,7 +24,7 @@ from dr.incidents.report.data import (
     RunFacts,
     Seconds,
 )
-from dr.incidents.report.decisions import doubts, failures, ladders, operators, questions
+from dr.incidents.report.decisions import doubts, failures, jobs, ladders, operators, questions
 from dr.incidents.report.found import (
     Names,
     claim,
@@ -67,6 +67,7 @@ def report_data(record: RunRecord, events: Sequence[Event]) -> ReportData:
         doubts=doubts(told, names),
         failures=failures(told, steps),
         operators=operators(told, names),
+        jobs=jobs(view),
     )
 
 

@@ -230,6 +230,16 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "op_retry": ("retry", "重试"),
     "op_skip": ("skip", "跳过"),
     "op_note": ("note", "备注"),
+    # what an abort did not end
+    "jobs": ("Commands that may still be running", "可能仍在运行的命令"),
+    "jobs_why": (
+        "The run was aborted. Look at these hosts before another run touches the same service.",
+        "执行已中止。在其他执行处理同一业务之前，请先检查这些主机。",
+    ),
+    "job_running": ("told to end, still running", "已通知结束，仍在运行"),
+    "job_unknown": ("unknown", "待核实"),
+    "job_left": ("left to come to its end", "未予中断，待其自行结束"),
+    "job_": ("unknown", "待核实"),
     # evidence
     "evidence": ("Where this comes from", "报告来源"),
     "from_journal": (

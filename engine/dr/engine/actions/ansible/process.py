@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+
+from dr.engine.core.ports import Ending, Stopped
 
 # Like the remote wrapper: who makes `claim` first decides whether it starts; pid, start time and
 # boot id are on disk before it does.
@@ -22,6 +27,7 @@ exec "$python" -m ansible_runner run . -p "$playbook" -i run --quiet
 """
 
 
+_GRACE_S = 5.0
 _START = 19  # of the fields after the command's name in /proc/PID/stat
 _MARK = "DR_PLAYBOOK_JOB"
 """In the environment of the playbook and everything it starts, whatever session that is in."""
@@ -90,6 +96,26 @@ def _leftovers(folder: Path) -> Iterator[str]:
                 yield process.name
         except OSError:
             continue
+
+
+def end_playbook(folder: Path, boot: str) -> Stopped:
+    """End a playbook and all that it started: TERM, and after five seconds KILL."""
+    if not folder.is_dir():
+        return Stopped(Ending.UNKNOWN, "it was started on another machine")
+    if boot and boot != boot_id():
+        return Stopped(Ending.GONE, "the machine was restarted")
+    if withdraw(folder):
+        return Stopped(Ending.NEVER_STARTED, "it was withdrawn before it began")
+    for number, wait_s in ((signal.SIGTERM, _GRACE_S), (signal.SIGKILL, _GRACE_S)):
+        until = time.monotonic() + wait_s
+        for pid in _leftovers(folder):
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), number)
+        while is_alive(folder) and time.monotonic() < until:
+            time.sleep(0.1)
+        if not is_alive(folder):
+            return Stopped(Ending.ENDED, "its processes were ended")
+    return Stopped(Ending.RUNNING, "it did not end when told")
 
 
 def exit_code(folder: Path) -> int | None:

@@ -20,7 +20,7 @@ from dr.engine.actions.wrapper.jobs import Command, RemoteJobs
 from dr.engine.actions.wrapper.refusals import silence
 from dr.engine.actions.wrapper.request import command_text
 from dr.engine.core.errors import RefusedError, RetryableError
-from dr.engine.core.ports import Attached, Attempt, World
+from dr.engine.core.ports import Attached, Attempt, Stopped, World
 
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _OPEN = frozenset({"DR_RUN", "DR_STEP", "DR_HOST", "DR_ATTEMPT"})
@@ -159,6 +159,10 @@ class SshActor(SshObserver):
     def attach(self, attempt: Attempt, world: World, *, name: str = "") -> Attached:
         """Find the job of ``attempt`` and wait while it runs."""
         return self._jobs.attach(attempt, world, name)
+
+    def end(self, attempt: Attempt, world: World, *, name: str = "") -> Stopped:
+        """End the job of ``attempt``."""
+        return self._jobs.end(attempt, world, name)
 
 
 class _Kept:

@@ -162,6 +162,11 @@ finish_running() {
 # Like look, but what has not begun is withdrawn for good: a start that is still on its way finds
 # the directory taken.
 attach() {
+  attach_quietly
+  look
+}
+
+attach_quietly() {
   [ -d "$root" ] || finish never "there is no $root, so nothing can have been started"
   check_root
   guard
@@ -172,36 +177,53 @@ attach() {
   [ -d "$job" ] || finish refused not-writable
   exec 9>&-
   [ -d "$job/claim" ] || void
-  look
 }
 
-# Ends the command: TERM, and after five seconds KILL.  The supervisor stays to write the exit code.
+# Whether the job's session is this pid's: a pid that was given out again is somebody else's.
+is_ours() {
+  if start_time_of "$1" && [ "$begun" != "$2" ]; then return 1; fi
+  session_lives "$1"
+}
+
+# Ends the command: TERM to its session, and after five seconds KILL.  The supervisor stays to write
+# the exit code.  What has not begun is withdrawn, as by attach.
 end() {
-  check_root
-  guard
-  exec 9>&-
-  pid=
-  [ ! -e "$job/process" ] || while read -r name value; do
-    [ "$name" != pid ] || pid=$value
-  done <"$job/process"
-  [ -n "$pid" ] && [ ! -s "$job/exit" ] || look
-  kill -TERM "-$pid" 2>/dev/null
-  tries=0
-  while [ ! -s "$job/exit" ] && [ "$tries" -lt 50 ]; do
+  attach_quietly
+  boot_now
+  pid='' started='' then='' tries=0
+  while [ ! -e "$job/process" ] && [ ! -e "$job/void" ] && [ "$tries" -lt 10 ]; do
     tries=$((tries + 1))
     sleep 0.1
   done
-  if [ ! -s "$job/exit" ]; then
-    for each in /proc/[0-9]*; do
-      start_time_of "${each#/proc/}" || continue
-      [ "$session" != "$pid" ] || [ "${each#/proc/}" = "$pid" ] || kill -KILL "${each#/proc/}"
-    done
-    while [ ! -s "$job/exit" ] && [ "$tries" -lt 80 ]; do
-      tries=$((tries + 1))
-      sleep 0.1
-    done
-  fi
+  [ ! -e "$job/process" ] || while read -r name value; do
+    case $name in pid) pid=$value ;; start) started=$value ;; boot) then=$value ;; esac
+  done <"$job/process"
+  [ -n "$pid" ] && [ "$then" = "$boot" ] && [ ! -s "$job/exit" ] && is_ours "$pid" "$started" || look
+  signal_session TERM
+  tries=0
+  while [ ! -s "$job/exit" ] && [ "$tries" -lt 50 ] && is_ours "$pid" "$started"; do
+    tries=$((tries + 1))
+    sleep 0.1
+  done
+  # also when the exit code is there: the command may have left others of its session behind
+  if is_ours "$pid" "$started"; then signal_session KILL; fi
+  tries=0
+  while [ "$tries" -lt 30 ]; do
+    [ -s "$job/exit" ] && break
+    is_ours "$pid" "$started" || break
+    tries=$((tries + 1))
+    sleep 0.1
+  done
   look
+}
+
+# Tells every member of the job's session but its supervisor.
+signal_session() {
+  for each in /proc/[0-9]*; do
+    start_time_of "${each#/proc/}" || continue
+    [ "$session" = "$pid" ] && [ "${each#/proc/}" != "$pid" ] || continue
+    kill "-$1" "${each#/proc/}" 2>/dev/null
+  done
 }
 
 "$verb"

@@ -25,7 +25,7 @@ from dr.engine.core.errors import (
 )
 from dr.engine.core.faults import passage
 from dr.engine.core.model import Effect
-from dr.engine.core.ports import Attached, Attempt, Found, Outcome, World
+from dr.engine.core.ports import Attached, Attempt, Ending, Found, Outcome, Stopped, World
 
 _LOOK_S = 20.0
 """The wrapper waits up to 10 s for the guard's lock, and up to 8 s for a command to end."""
@@ -140,6 +140,15 @@ class RemoteJobs:
                 return Attached(Found.UNKNOWN, last)
             time.sleep(max(0.0, min(pause, deadline - time.monotonic())))
             pause = min(1.0, pause * 1.5)
+
+    def end(self, attempt: Attempt, world: World, name: str = "") -> Stopped:
+        """End the job of ``attempt``; see :meth:`dr.engine.actions.hosts.Actor.end`."""
+        following = _Following(attempt, job_name(attempt, name), name, world)
+        reply = self._ask("end", following)
+        found = self._found(reply)
+        if found is None:
+            return Stopped(Ending.RUNNING, f"it did not end when told on {self._host.name}")
+        return Stopped(Ending(found.found), found.detail)
 
     def _found(self, reply: Reply) -> Attached | None:
         kind, *rest = reply.words or [""]
