@@ -52,6 +52,7 @@ ELSEWHERE = {
     "before-report", "after-report",  # test_reports.py
     "before-send",  # tests/acceptance/test_two_engines.py: only a real host is sent anything
     "before-stop", "after-stop",  # test_trouble.py
+    "before-undo-look", "before-undone", "after-undone",  # test_trouble.py
 }  # fmt: skip
 """Points that no run in the made-up world passes, and where the power is cut at them."""
 

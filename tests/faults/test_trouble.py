@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+
 import pytest
 
 from dr.engine.core.events import Kind
@@ -9,8 +12,9 @@ from dr.engine.core.faults import PowerCut, armed
 from dr.engine.core.states import RunState
 from dr.engine.journal.memory import MemoryJournal
 from tests.faults.test_power_cuts import Cut, is_whole
-from tests.made_up_world import MadeUpWorld
+from tests.made_up_world import MadeUpWorld, Outside
 from tests.unit.runtime.test_aborting import aborting, events, hanging
+from tests.unit.runtime.test_taking_back import TAKEN_BACK, Undoes, a_world, wish
 
 
 def revived(world: MadeUpWorld) -> None:
@@ -31,3 +35,68 @@ def test_a_job_is_ended_whenever_the_power_goes_while_it_is_ended(point: str) ->
     assert sum(world.outside.effects.values()) == 2, "the job and the report, each once"
     assert [e.data["outcome"] for e in events(world, Kind.STOPPED)] == ["ended"]
     assert is_whole(world.journal.events(world.record.id))
+
+
+UNDO_POINTS = (
+    "before-undo", "after-undo", "before-undo-look", "before-undone", "after-undone",
+    "before-append", "after-append", "before-probe", "after-probe",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("point", UNDO_POINTS)
+@pytest.mark.parametrize("back_to", [None, "fan"])
+def test_everything_is_taken_back_once_whenever_the_power_goes(
+    point: str, back_to: str | None
+) -> None:
+    visit = 0
+    while True:
+        visit += 1
+        action = Undoes(Outside())
+        world, cut = a_world(action), Cut(point, visit)
+
+        with armed(_once_it_is_wished(world, cut)):
+            try:
+                _carry_on(world, back_to)
+            except PowerCut:
+                revived(world)
+                _carry_on(world, back_to)
+        wanted = TAKEN_BACK if back_to is None else TAKEN_BACK[:3]
+        undone = {k.partition("/")[2]: n for k, n in world.outside.undone.items()}
+        assert set(undone) == set(wanted), (point, visit)
+        assert is_whole(world.journal.events(world.record.id))
+        assert len(events(world, Kind.RUN_UNDONE)) == 1
+        if not cut.happened:
+            assert set(undone.values()) == {1}
+            assert visit > 1
+            return
+        assert sum(undone.values()) <= len(wanted) + 1, "at most the one that was cut, again"
+
+
+def _once_it_is_wished(world: MadeUpWorld, cut: Cut) -> Callable[[str], None]:
+    def hook(passed: str) -> None:
+        engine = threading.current_thread().name.startswith(("attempt", "MainThread"))
+        if engine and any(e.kind is Kind.OP_UNDO for e in world.journal.events(world.record.id)):
+            cut(passed)
+
+    return hook
+
+
+def _carry_on(world: MadeUpWorld, back_to: str | None) -> None:
+    """Run beside an operator who wishes the undo, and ends a run that pauses after it."""
+    stop = threading.Event()
+
+    def operator() -> None:
+        while not stop.wait(0.005):
+            view = world.view()
+            if "person#1" in view.questions and view.undo is None and not view.undone:
+                wish(world, Kind.OP_UNDO, **{"from": back_to})
+            if view.undone and view.paused and view.abort is None:
+                wish(world, Kind.OP_ABORT)
+
+    teller = threading.Thread(target=operator, daemon=True)
+    teller.start()
+    try:
+        assert world.run() is RunState.ABORTED
+    finally:
+        stop.set()
+        teller.join(5)

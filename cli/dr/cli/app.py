@@ -47,6 +47,7 @@ VERBS: dict[str, Lazy] = {
     ),
     "retry": _at("retry", N_("Let a failed step try again.")),
     "skip": _at("skip", N_("Let the run go on without a step.")),
+    "undo": _at("undo", N_("Take finished steps of a run back, the last one first.")),
     "pause": _at("pause", N_("Start nothing new in a run.")),
     "continue": _at("continue_", N_("Take the pause of a run back.")),
     "abort": _at("abort", N_("Give a run up; its closing steps still run.")),

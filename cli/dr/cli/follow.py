@@ -165,6 +165,11 @@ def _screen(session: Session) -> AbstractContextManager[LiveScreen | None]:
     return LiveScreen(colour=session.colour)
 
 
+def plain_viewer(session: Session) -> Viewer:
+    """Return the viewer that prints lines or JSON objects, whatever the terminal."""
+    return JsonViewer(session) if session.json else PlainViewer()
+
+
 def _viewer(session: Session, screen: LiveScreen | None) -> Viewer:
     if session.json:
         return JsonViewer(session)

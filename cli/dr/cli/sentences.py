@@ -236,6 +236,16 @@ def _undo_finished(event: Event, _view: RunView, _outline: Outline) -> str:
     return f"{_subject(event)} {state_word(state)}" + _error(event.data)
 
 
+def _run_undone(event: Event, _view: RunView, _outline: Outline) -> str:
+    if event.data.get("stopped"):
+        return _("taking back was stopped")
+    left = event.data.get("left") or ()
+    if not left:
+        return _("everything that was to be taken back is taken back")
+    names = ", ".join(dict.fromkeys(str(item.get("step")) for item in left))
+    return _("taken back, except for what is left: {steps}").format(steps=names)
+
+
 def _question_opened(event: Event, view: RunView, _outline: Outline) -> str:
     asked = view.questions[str(event.data["question"]["id"])].question
     who = asked.approvers or _("anyone")
@@ -321,6 +331,8 @@ _SENTENCES: Mapping[Kind, Callable[[Event, RunView, Outline], str | None]] = {
     Kind.OP_SKIP: _wish(N_("{by} wants {step} skipped")),
     Kind.OP_TAKEOVER: _takeover,
     Kind.OP_ACCEPT: _wish(N_("{by} lets the run go on although the journal has lost events")),
+    Kind.OP_UNDO: _wish(N_("{by} wants steps taken back")),
+    Kind.RUN_UNDONE: _run_undone,
     Kind.OP_NOTE: _wish(N_("{by} notes")),
 }
 """HANDLE, RESULT and UNDO_HANDLE are for machines and have no sentence."""

@@ -118,6 +118,15 @@ OUTCOME_WORDS: Mapping[str, str] = {
 }
 
 
+UNDO_WORDS: Mapping[str, str] = {
+    "undo": N_("is taken back"),
+    "look": N_("in doubt: looked at first, then taken back"),
+    "none": N_("has no undo and is left as it is"),
+    "hand": N_("was done by a person: take it back by hand"),
+}
+"""What an undo does to a step."""
+
+
 RUNG_WORDS: Mapping[str, str] = {
     "started": N_("tried now"),
     "failed": N_("failed"),

@@ -14,7 +14,7 @@ from tests.unit.cli.conftest import Dr, Journalled
 RUN_NAMED = {
     "attach": [], "status": [], "show": [], "log": [], "approve": ["choose"],
     "reject": ["choose"], "answer": ["ask", "done"], "resolve": ["a"], "resume": [],
-    "retry": ["a"], "skip": ["a"], "pause": [], "continue": [], "abort": [],
+    "retry": ["a"], "skip": ["a"], "pause": [], "continue": [], "abort": [], "undo": [],
 }  # fmt: skip
 
 

@@ -46,6 +46,7 @@ def test_every_verb_of_the_design_is_there() -> None:
         "pause",
         "continue",
         "abort",
+        "undo",
         "journal",
         "inventory",
         "lab",

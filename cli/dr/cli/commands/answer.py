@@ -20,7 +20,7 @@ _KINDS = frozenset({QuestionKind.TASK, QuestionKind.FAILURE, QuestionKind.FALLBA
 _VERDICTS = {
     QuestionKind.TASK: ("done", "failed"),
     QuestionKind.FAILURE: ("retry", "skip", "fail"),
-    QuestionKind.FALLBACK: ("go-on", "fail"),
+    QuestionKind.FALLBACK: ("retry", "go-on", "fail"),
 }
 
 

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     RUN_STATE = "run.state"  # state (RunState), because
     RUN_RECOVERED = "run.recovered"  # down_s, detected_at
     RUN_CLOSED = "run.closed"
+    RUN_UNDONE = "run.undone"  # whole, stopped, left: [{step, host, because}]
     RUN_ENDED = "run.ended"  # state (succeeded|failed|aborted), because
     # a step as a whole
     STEP_PLANNED = "step.planned"  # hosts, batches
@@ -47,7 +48,7 @@ class Kind(StrEnum):
     PROBED = "attempt.probed"  # presence, detail
     STOPPING = "attempt.stopping"  # handle: its job is about to be ended, because of an abort
     STOPPED = "attempt.stopped"  # outcome (ports.Ending), detail
-    UNDO_INTENT = "undo.intent"  # epoch, describes
+    UNDO_INTENT = "undo.intent"  # epoch, describes, number
     UNDO_HANDLE = "undo.handle"  # handle
     UNDO_FINISHED = "undo.finished"  # state (undone|undo_failed), error
     # questions to people
@@ -63,6 +64,7 @@ class Kind(StrEnum):
     OP_SKIP = "op.skip"  # by, because
     OP_TAKEOVER = "op.takeover"  # by, because, holder (whose it was), machine
     OP_ACCEPT = "op.accept"  # by, because: go on although the journal has lost events
+    OP_UNDO = "op.undo"  # by, because, from
     OP_NOTE = "op.note"  # by, text
 
 

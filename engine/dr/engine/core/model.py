@@ -208,6 +208,21 @@ class Runbook:
             for rung in step.rungs:
                 yield from rung.steps
 
+    def before(self, step_id: str) -> frozenset[str]:
+        """Return every step that must have ended before ``step_id`` may start.
+
+        A step of a rung also stands behind what its ladder needs.
+        """
+        found: set[str] = set()
+        new = {step_id}
+        while new:
+            steps = [self.by_id[one] for one in new if one in self.by_id]
+            above = {s.ladder for s in steps if s.ladder}
+            needs = {need for s in steps for need in s.needs} | above
+            new = needs - found
+            found |= new
+        return frozenset(found)
+
     @cached_property
     def by_id(self) -> Mapping[str, Step]:
         """Every step by its id."""

@@ -85,7 +85,7 @@ class Planner:
         if step is None:
             return
         self._dirty[step_id] = None
-        for dependent in self._dependents[step_id]:
+        for dependent in (*self._dependents[step_id], *self.view.guarded.get(step_id, ())):
             self._dirty[dependent] = None
         if step.ladder:
             self._dirty[step.ladder] = None
@@ -129,8 +129,10 @@ class Planner:
                 return False
             if parent.rungs.get(step.rung or "") != "started":
                 return False
+        seen = self.view.steps.get(step.id)
+        needs = (*step.needs, *(seen.guards if seen else ()))
         return all(
-            ended_well(self.runbook.by_id[need], self.view.steps.get(need)) for need in step.needs
+            ended_well(self.runbook.by_id[need], self.view.steps.get(need)) for need in needs
         )
 
     def _look_at_rung(self, ladder: Step, view: StepView) -> Iterable[Decision]:

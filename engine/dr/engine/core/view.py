@@ -71,6 +71,8 @@ class UnitView:
     intent: Mapping[str, Any] | None = None
     presence: Mapping[str, Any] | None = None
     has_result: bool = False
+    undo_number: int = 0  # tells the jobs of several tries to take it back apart
+    effect_ended: datetime | None = None  # when it came to its end, whatever was undone since
     stop: Mapping[str, Any] | None = None  # what an abort made of its job: outcome, detail
     left: bool = False  # an attempt before this one may have left an effect
     retry_at: str | None = None
@@ -100,6 +102,7 @@ class StepView:
     rung: str | None = None
     rungs: dict[str, str] = field(default_factory=dict)  # name -> started|failed|closed|succeeded
     rung_notes: dict[str, str] = field(default_factory=dict)
+    guards: tuple[str, ...] = ()  # gates asked again, without which it does not start
     forced: bool = False  # a person let the run go on without it
     started: datetime | None = None
     ended: datetime | None = None
@@ -193,6 +196,9 @@ class RunView:
     abort: Mapping[str, Any] | None = None
     behind: Sequence[Mapping[str, Any]] = ()  # what hosts knew of the run and the journal did not
     accepted: bool = False  # a person said to go on all the same
+    undo: Mapping[str, Any] | None = None  # a wish to take back that is not carried out yet
+    undone: list[Mapping[str, Any]] = field(default_factory=list)
+    guarded: dict[str, set[str]] = field(default_factory=dict)  # by gate, the steps it guards anew
     wishes: list[Event] = field(default_factory=list)  # op.retry and op.skip not yet obeyed
     notes: list[Event] = field(default_factory=list)
     _restless: dict[str, StepView] = field(default_factory=dict)
@@ -428,8 +434,15 @@ def _reopened(view: RunView, event: Event) -> None:
         if done and event.data.get("keep_done", True) and step.fan_out:
             continue
         step.units[unit.host] = UnitView(
-            unit.host, attempt=unit.attempt, epoch=unit.epoch, left=_may_have_left(unit)
+            unit.host,
+            attempt=unit.attempt,
+            epoch=unit.epoch,
+            left=_may_have_left(unit),
+            undo_number=unit.undo_number,
         )
+    step.guards = tuple(event.data.get("guards", step.guards))
+    for gate in step.guards:
+        view.guarded.setdefault(gate, set()).add(step.id)
     if taken_back := event.data.get("take_back"):
         step.rungs.pop(str(taken_back), None)
         step.rung = None
@@ -472,7 +485,7 @@ def _intent(view: RunView, event: Event) -> None:
     unit.attempt, unit.epoch = event.attempt or 1, event.epoch
     unit.intent, unit.handle, unit.error, unit.retry_at = event.data, None, None, None
     unit.has_result, unit.stop = False, None
-    unit.started, unit.ended = event.at, None
+    unit.started, unit.ended, unit.effect_ended = event.at, None, None
     step.started = step.started or event.at
     unit.move(_E.STARTED)
     _lift(step, unit)
@@ -518,7 +531,7 @@ def _finished(view: RunView, event: Event) -> None:
         unit.stop = {"outcome": "ended", "detail": "its end was seen"}
     unit.retry_at = event.data.get("retry_at")
     unit.via = str(event.data.get("via", ""))
-    unit.ended = event.at
+    unit.ended = unit.effect_ended = event.at
     step.started = step.started or event.at
     step.waiting_for = "retry" if unit.retry_at else ""
     if not step.fan_out and unit.error:
@@ -563,6 +576,7 @@ def _undo_intent(view: RunView, event: Event) -> None:
     step, unit = _here(view, event)
     unit.epoch = event.epoch
     unit.handle = None
+    unit.undo_number = int(event.data.get("number", event.attempt or 1))
     if unit.state is not StepState.UNDOING:
         unit.move(_E.UNDO_STARTED)
     _lift(step, unit)
@@ -622,6 +636,23 @@ def _abort(view: RunView, event: Event) -> None:
     view.abort = {**first, "kill_jobs": bool(first.get("kill_jobs") or event.data.get("kill_jobs"))}
 
 
+def _undo(view: RunView, event: Event) -> None:
+    if view.undo is None:
+        view.undo = {**event.data, "seq": event.seq}
+
+
+def _wished(view: RunView) -> dict[str, Any]:
+    wish = view.undo or {}
+    return {"wish": wish.get("seq"), "because": wish.get("because", ""), "from": wish.get("from")}
+
+
+def _run_undone(view: RunView, event: Event) -> None:
+    view.undone.append({**event.data, **_wished(view)})
+    if not event.data.get("whole"):
+        view.paused = True  # people say how it goes on from there
+    view.undo = None  # last: what held everything back meanwhile
+
+
 def _wish(view: RunView, event: Event) -> None:
     view.wishes.append(event)
 
@@ -671,6 +702,8 @@ _APPLY: dict[Kind, Callable[[RunView, Event], None]] = {
     Kind.OP_PAUSE: _pause,
     Kind.OP_CONTINUE: _continue,
     Kind.OP_ABORT: _abort,
+    Kind.OP_UNDO: _undo,
+    Kind.RUN_UNDONE: _run_undone,
     Kind.OP_RETRY: _wish,
     Kind.OP_SKIP: _wish,
     Kind.OP_TAKEOVER: lambda _view, _event: None,

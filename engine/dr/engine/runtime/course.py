@@ -39,6 +39,8 @@ class Course:
                 self.failing = because
             elif asked and asked.outcome == "fail":
                 self.failing = f"step '{step.id}' failed: {asked.because}"
+        if any(result.get("stopped") for result in self.context.view.undone):
+            self.failing = self.failing or "what the run did was not taken back to the end"
 
     def turn_down(self, asked: QuestionView) -> None:
         """People rejected, or nobody decided."""
@@ -52,11 +54,18 @@ class Course:
     @property
     def ends(self) -> bool:
         """Whether the run is ending before its last step."""
-        return bool(self.failing) or self.context.view.abort is not None
+        view = self.context.view
+        return bool(self.failing) or view.abort is not None or self.is_taken_back
+
+    @property
+    def is_taken_back(self) -> bool:
+        """Whether all that the run did was taken back because somebody said so."""
+        return any(result.get("whole") for result in self.context.view.undone)
 
     def stops(self, step: Step) -> bool:
         """Whether ``step`` may not start now; ``finally`` always may."""
-        return not step.in_finally and (self.context.view.paused or self.ends)
+        view = self.context.view
+        return not step.in_finally and (view.paused or view.undo is not None or self.ends)
 
     def hold(self, step: Step) -> None:
         """Look at ``step`` again in the next turn."""
@@ -64,7 +73,8 @@ class Course:
 
     def release(self) -> list[str]:
         """Return the steps to look at again."""
-        if self.context.view.paused or self.failing:
+        view = self.context.view
+        if view.paused or view.undo is not None or self.failing:
             return []
         held = list(self.held)
         self.held.clear()

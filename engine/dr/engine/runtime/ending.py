@@ -8,7 +8,7 @@ from functools import cached_property
 from dr.engine.core.events import Draft, Kind
 from dr.engine.core.model import Phase, Step
 from dr.engine.core.planner import Planner
-from dr.engine.core.states import ENDED, ENDED_WELL, RunState
+from dr.engine.core.states import ENDED, ENDED_WELL, RunState, StepState
 from dr.engine.core.values import utc_text
 from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.course import Course
@@ -41,15 +41,29 @@ class Ending:
         elif view.open_questions():
             asked = view.open_questions()[0].question
             self.announce(RunState.WAITING, f"{asked.kind} '{asked.step}' waits for people")
+        elif view.undo is None and self.planner.main_over and self._taken_back():
+            self.announce(RunState.WAITING, f"step '{self._taken_back()[0]}' is taken back")
         else:
             self.announce(RunState.RUNNING)
 
     def is_over(self) -> bool:
         """Whether nothing but ``finally`` is left."""
         open_questions = self.context.view.open_questions()
+        if self.context.view.undo is not None:
+            return False
         if self.course.ends:
             return not any("undo" in q.question.card for q in open_questions)
-        return self.planner.main_over and not open_questions
+        return self.planner.main_over and not open_questions and not self._taken_back()
+
+    def _taken_back(self) -> list[str]:
+        """List the steps that were taken back and neither begun again nor skipped."""
+        undone = {StepState.UNDONE, StepState.UNDO_FAILED}
+        views = self.context.view.steps
+        return [
+            s.id
+            for s in self.context.runbook.steps
+            if s.id in views and views[s.id].state in undone
+        ]
 
     def announce(self, state: RunState, because: str = "") -> None:
         """Write the state if it is another than before, and the recovery once it is there."""
@@ -133,6 +147,8 @@ class Ending:
         state, because = RunState.SUCCEEDED, ""
         if view.abort is not None:
             state, because = RunState.ABORTED, str(view.abort.get("because", ""))
+        elif self.course.is_taken_back and not self.course.failing:
+            state, because = RunState.ABORTED, f"taken back: {view.undone[-1].get('because', '')}"
         elif self.course.failing:
             state, because = RunState.FAILED, self.course.failing
         data = {"state": state, "because": because, "rejected": self.course.rejected}

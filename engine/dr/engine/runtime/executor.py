@@ -66,7 +66,7 @@ class Executor:
         self.settler = Settler(context, conductor, Stopper(context))
         forecaster = Forecaster(context)
         gates = Gatekeeper(context, forecaster)
-        undoer = Undoer(context, gates)
+        undoer = Undoer(context, gates, conductor)
         ladders = Ladders(context, gates, forecaster, undoer)
         self.ladders, self.fan_outs = ladders, FanOut(context)
         self.hearing = Hearing(
@@ -117,6 +117,7 @@ class Executor:
             self._follow(decision)
         self._tend_units()
         self.hearing.undo_what_is_due()
+        self.hearing.take_back()
         if self.crew.idle and self.context.recorder.touched.empty():
             self.ending.settle()
         elif not self._only_looks_again():

@@ -24,6 +24,8 @@ from dr.engine.runtime.undoing import Left, Undoer
 log = logging.getLogger("dr.runtime")
 
 _S = StepState
+_MAY_BE_MOVED = frozenset({_S.FAILED, _S.PENDING, _S.UNDONE})
+_UNDER_WAY = frozenset({_S.RUNNING, _S.IN_DOUBT})
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Hearing:
     def _obey(self, kind: Kind, step_id: str, data: Mapping[str, Any]) -> None:
         step = self.context.runbook.by_id.get(step_id)
         seen = self.context.view.steps.get(step_id)
-        if step is None or (seen.state if seen else _S.PENDING) not in {_S.FAILED, _S.PENDING}:
+        if step is None or (seen.state if seen else _S.PENDING) not in _MAY_BE_MOVED:
             return
         if kind is Kind.OP_SKIP and self.context.is_gate(step):
             return  # the right to run is not the right to approve
@@ -63,11 +65,32 @@ class Hearing:
         self.course.derive()
 
     def _reopen(self, step: Step, because: str) -> None:
-        data = {"because": because, "keep_done": True, "rungs": step.is_ladder}
+        """Let a step begin anew; one that was taken back waits for its gates, asked once more."""
+        data: dict[str, Any] = {"because": because, "keep_done": True, "rungs": step.is_ladder}
         inner = [s.id for r in step.rungs for s in r.steps if s.id in self.context.view.steps]
+        gates = self._approved_before(step) if self._is_undone(step) else []
+        own = {**data, "guards": gates} if gates else data
         self.context.recorder.write(
-            *(Draft(Kind.STEP_REOPENED, step_id, data=data) for step_id in (*inner, step.id))
+            *(Draft(Kind.STEP_REOPENED, one, data=data) for one in (*gates, *inner)),
+            Draft(Kind.STEP_REOPENED, step.id, data=own),
         )
+
+    def _is_undone(self, step: Step) -> bool:
+        seen = self.context.view.steps.get(step.id)
+        return seen is not None and seen.state is _S.UNDONE
+
+    def _approved_before(self, step: Step) -> list[str]:
+        """List the gates before a step that people have approved."""
+        before = self.context.runbook.before(step.id)
+        views = self.context.view.steps
+        return [
+            one.id
+            for one in self.context.runbook.steps
+            if one.id in before
+            and self.context.is_gate(one)
+            and one.id in views
+            and views[one.id].state is _S.SUCCEEDED
+        ]
 
     def _skip(self, step: Step, because: str, by: str) -> None:
         data = {"because": because, "by": by}
@@ -119,6 +142,8 @@ class Hearing:
                 self._reopen(step, because)
             case QuestionKind.FAILURE, "skip" if not self.context.is_gate(step):
                 self._skip(step, because, answer.by)
+            case QuestionKind.FALLBACK, _ if "undo_failed" in question.card:
+                pass  # the next turn goes on with the undo, as was said
             case QuestionKind.FALLBACK, _ if "undo" in question.card:
                 self._go_on_undoing(step)
             case QuestionKind.FALLBACK, "go-on":
@@ -131,6 +156,8 @@ class Hearing:
 
     def _go_on_undoing(self, step: Step) -> None:
         """People decided about an undo: go on with what it belongs to."""
+        if self.context.view.undo is not None:
+            return  # the next turn goes on with it
         if step.ladder is not None:
             self.resume_ladder(self.context.runbook.by_id[step.ladder])
         else:
@@ -193,11 +220,29 @@ class Hearing:
         steps = [s for s in self.context.runbook.walk() if not s.in_finally and s.uses]
         self.crew.do(("undo", None), lambda: _say(self.undoer.undo(steps)))
 
+    def take_back(self) -> None:
+        """Go on with an operator's wish to take back, once nothing is under way or in doubt."""
+        view = self.context.view
+        if not self.course.failing and any(result.get("stopped") for result in view.undone):
+            self.course.derive()
+        if view.undo is None:
+            return
+        main = {s.id for s in self.context.runbook.walk() if not s.in_finally}
+        if self.crew.is_busy(("undo", None)) or self.crew.is_busy_inside(main):
+            return
+        if any({"undo", "undo_failed"} & set(q.question.card) for q in view.open_questions()):
+            return
+        if not any(s.id in main and s.hosts_in(*_UNDER_WAY) for s in view.restless()):
+            self.crew.do(("undo", None), self.undoer.take_back)
+
     def break_rung(self, ladder: Step, rung: str, step: Step) -> None:
         """Leave a rung of which a step failed, once nothing of it is under way or in doubt."""
         inside = {s.id for r in ladder.rungs if r.name == rung for s in r.steps}
         in_doubt = {s.id for s, _ in self.context.view.in_doubt()}
         if inside & in_doubt or self.crew.is_busy_inside(inside):
+            return
+        if self.context.view.undo is not None:
+            self.course.hold(ladder)
             return
         because = f"step '{step.id}': {self.context.view.steps[step.id].because}"
         self.crew.do((ladder.id, None), lambda: self.ladders.broken(ladder, rung, because))

@@ -34,7 +34,7 @@ VERDICTS: Mapping[QuestionKind, tuple[str, ...]] = {
     QuestionKind.TASK: ("done", "failed"),
     QuestionKind.DOUBT: ("done", "not-done", "failed"),
     QuestionKind.FAILURE: ("retry", "skip", "fail"),
-    QuestionKind.FALLBACK: ("go-on", "fail"),
+    QuestionKind.FALLBACK: ("retry", "go-on", "fail"),
 }
 _WITNESSES = 2
 

@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from dr.engine.service.bundles import Exported
     from dr.engine.service.catalog import RunbookEntry
     from dr.engine.service.plans import Plan
+    from dr.engine.service.taking_back import Undoing
 
 # What loads every action (catalog, plans, wiring, engine_process) is imported where it is used:
 # approving, resuming and following are typed in a hurry and need none of it.
@@ -353,14 +354,40 @@ class Desk:
             spawn_engine(self.workspace, record.id)
 
     def retry(self, run: str, step: str, by: str, because: str) -> None:
-        """Try a failed step again."""
-        self._needs_state(run, step, {StepState.FAILED})
+        """Try a step again that failed, or that was taken back."""
+        self._needs_state(run, step, {StepState.FAILED, StepState.UNDONE})
         self._wish(run, Kind.OP_RETRY, step, by, because)
 
     def skip(self, run: str, step: str, by: str, because: str) -> None:
-        """Go on without a step that failed or has not begun."""
-        self._needs_state(run, step, {StepState.FAILED, StepState.PENDING})
+        """Go on without a step that failed, was taken back or has not begun."""
+        self._needs_state(run, step, {StepState.FAILED, StepState.UNDONE, StepState.PENDING})
         self._wish(run, Kind.OP_SKIP, step, by, because)
+
+    def undoing(self, run: str, back_to: str | None = None) -> list[Undoing]:
+        """List what an undo would take back, in its order, and what it would leave.
+
+        Raises:
+            UserError: the run is over, has no such step, or an undo is under way already.
+        """
+        from dr.engine.service.taking_back import undoing
+        from dr.engine.service.wiring import offline_actions
+
+        record = self.journal.run(run)
+        self._not_over(record)
+        return undoing(record, self.view(record.id), back_to, offline_actions())
+
+    def is_production(self, run: str) -> bool:
+        """Whether the run is of an environment that counts."""
+        environment = self.view(run).created.get("environment")
+        return isinstance(environment, Mapping) and environment.get("kind") == "production"
+
+    def undo(self, run: str, by: str, because: str, back_to: str | None = None) -> int:
+        """Take finished steps back; return the number of the event that wishes it."""
+        record = self.journal.run(run)
+        self._wish(record.id, Kind.OP_UNDO, None, by, because, **{"from": back_to})
+        seq = self.journal.events(record.id)[-1].seq
+        self._see_to_it(record.id)
+        return seq
 
     def note(self, run: str, by: str, text: str) -> None:
         """Write a remark into the journal."""
@@ -372,13 +399,16 @@ class Desk:
         self, run: str, kind: Kind, step: str | None, by: str, because: str, **more: Any
     ) -> None:
         record = self.journal.run(run)
+        self._not_over(record)
+        draft = Draft(kind, step, data={"by": by, "because": because, **more})
+        self.journal.append(record.id, [draft])
+
+    def _not_over(self, record: RunRecord) -> None:
         if self.view(record.id).state.ended:
             raise UserError(
                 f"run {record.id} is over; nothing of it can be changed",
                 hint=f"Look at it with: dr show {record.id}",
             )
-        draft = Draft(kind, step, data={"by": by, "because": because, **more})
-        self.journal.append(record.id, [draft])
 
     def _needs_state(self, run: str, step: str, allowed: set[StepState]) -> None:
         record, view = self.journal.run(run), self.view(run)

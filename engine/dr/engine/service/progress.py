@@ -117,7 +117,8 @@ def _next(record: RunRecord, view: RunView) -> str:
             case QuestionKind.FAILURE:
                 return f"dr retry {record.id} {question.step} --because '…'"
             case QuestionKind.FALLBACK:
-                return f"dr answer {record.id} {question.id} go-on|fail"
+                verdicts = "|".join(question.verdicts or ("go-on", "fail"))
+                return f"dr answer {record.id} {question.id} {verdicts}"
     if view.paused:
         return f"dr continue {record.id}"
     return ""

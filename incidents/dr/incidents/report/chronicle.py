@@ -226,5 +226,6 @@ _LISTENERS: dict[Kind, Callable[[Chronicle, Event], None]] = {
     Kind.OP_SKIP: _wish,
     Kind.OP_TAKEOVER: _wish,
     Kind.OP_ACCEPT: _wish,
+    Kind.OP_UNDO: _wish,
     Kind.OP_NOTE: _wish,
 }

@@ -229,6 +229,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "op_abort": ("abort", "中止"),
     "op_retry": ("retry", "重试"),
     "op_skip": ("skip", "跳过"),
+    "op_undo": ("undo", "撤销"),
     "op_note": ("note", "备注"),
     # what an abort did not end
     "jobs": ("Commands that may still be running", "可能仍在运行的命令"),
