@@ -187,6 +187,7 @@ class Do:
         with self._outside.lock:
             self._outside.undone[key] += 1
             self._outside.present.discard(key)
+        passage("outside-after-undo")
         return Outcome()
 
     def forecast(self, attempt: Attempt, world: World) -> Forecast:

@@ -199,6 +199,42 @@ RULES = (
         ("tests/unit/runtime/test_frozen_engine.py",),
     ),
     Rule(
+        "an engine that may have been frozen asks for its lease before it takes anything back",
+        f"{RUNTIME}/undoing.py",
+        ("        self.context.recorder.require_lease()\n", ""),
+        ("tests/unit/runtime/test_frozen_engine.py",),
+    ),
+    Rule(
+        "an undo looks for the effect before it acts",
+        f"{RUNTIME}/taking_back.py",
+        ("            if seen.presence is Presence.ABSENT:\n", "            if False:\n"),
+        ("tests/unit/runtime/test_taking_back.py",),
+    ),
+    Rule(
+        "an undo that was cut off is looked for before it is begun again",
+        f"{RUNTIME}/undoing.py",
+        ("            if seen.presence is Presence.ABSENT:\n", "            if False:\n"),
+        ("tests/faults/test_trouble.py",),
+    ),
+    Rule(
+        "what was done already when the run came to it is never taken back",
+        "engine/dr/engine/core/takeback.py",
+        ("unit.intent is not None and not found_before", "True"),
+        ("tests/unit/runtime/test_taking_back.py",),
+    ),
+    Rule(
+        "a failed undo is not tried again without a person's word",
+        f"{RUNTIME}/taking_back.py",
+        ("if unit.state is _S.UNDO_FAILED and", "if False and"),
+        ("tests/faults/test_trouble.py",),
+    ),
+    Rule(
+        "nothing begins on top of what was taken back",
+        f"{RUNTIME}/beginning.py",
+        (" or self.course.lacks_ground(step)", ""),
+        ("tests/unit/runtime/test_taking_back.py",),
+    ),
+    Rule(
         "a journal that lost what was kept is not written on",
         f"{JOURNAL}/sql.py",
         ("        self._require_seen(tx.rows, run, end)\n        if lease", "        if lease"),

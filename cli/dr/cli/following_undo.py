@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dr.cli.follow import STARTUP_S, EngineWatch, plain_viewer
+from dr.cli.reasons import say_reason
 from dr.cli.screen import next_command
 from dr.cli.session import Session
 from dr.cli.text import _
@@ -20,8 +21,8 @@ def follow_undo(session: Session, run: str, seq: int) -> ExitCode:
     """Show what is taken back after event ``seq`` wished it; return how that ended.
 
     Returns:
-        DONE when everything was taken back, FAILED when something is left, WAITING when people
-        are asked, VIEW_LEFT when the view was left.
+        DONE when everything was taken back, FAILED when something is left or the run was over
+        before anything could be, WAITING when people are asked, VIEW_LEFT when the view was left.
 
     Raises:
         DrError: the engine of the run is gone.
@@ -35,7 +36,7 @@ def follow_undo(session: Session, run: str, seq: int) -> ExitCode:
     if not session.json:
         _farewell(session, view, result)
     if result is None:
-        return ExitCode.WAITING
+        return ExitCode.FAILED if view.state.ended else ExitCode.WAITING
     return ExitCode.FAILED if result.get("left") or result.get("stopped") else ExitCode.DONE
 
 
@@ -67,7 +68,8 @@ def _result(view: RunView, seq: int) -> Mapping[str, Any] | None:
 def _farewell(session: Session, view: RunView, result: Mapping[str, Any] | None) -> None:
     for item in (result or {}).get("left", ()):
         place = f"{item['step']} @ {item['host']}" if item.get("host") else item["step"]
-        words = _("left: {place}: {because}").format(place=place, because=item.get("because", ""))
+        because = say_reason(item.get("because", ""))
+        words = _("left: {place}: {because}").format(place=place, because=because)
         session.say(printable(words))
     word, _style = run_word(view.state)
     session.say(_("run {run}: {state}").format(run=view.id, state=word))

@@ -44,6 +44,13 @@ TEMPLATES = (
     N_("step '{step}' is taken back"),
     N_("taken back: {reason}"),
     N_("what the run did was not taken back to the end"),
+    N_("this step has no undo"),
+    N_("people decided against it"),
+    N_("people stopped it"),
+    N_("its undo failed and people went on"),
+    N_("its undo failed"),
+    N_("a probe said {presence}: {reason}"),
+    N_("undo is in doubt: {reason}"),
     N_("its effect is {effect}"),
     N_("it did not end when told on {host}"),
     N_("it did not end when told"),
@@ -57,6 +64,7 @@ TEMPLATES = (
     N_("its processes are gone and left no exit code"),
     N_("the engine died while it ended the job"),
     N_("nothing here can end jobs"),
+    N_("a command that only reads leaves nothing to find it by"),
 )
 """The reasons that the engine writes, with places for their values."""
 

@@ -120,6 +120,7 @@ OUTCOME_WORDS: Mapping[str, str] = {
 
 UNDO_WORDS: Mapping[str, str] = {
     "undo": N_("is taken back"),
+    "wait": N_("under way: comes to its end first, then taken back"),
     "look": N_("in doubt: looked at first, then taken back"),
     "none": N_("has no undo and is left as it is"),
     "hand": N_("was done by a person: take it back by hand"),

@@ -89,6 +89,19 @@ class Place:
         assert "Traceback" not in said.out + said.err, said
         return said
 
+    def beside(self, *words: str) -> subprocess.Popen[str]:
+        """Begin a call of ``dr`` beside the test, with all that it says on standard output."""
+        return subprocess.Popen(
+            [DR, *words],
+            cwd=self.folder,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
     def book(self, name: str, steps: str, more: str = "") -> str:
         """Write a runbook of these steps, and return its name."""
         text = f"format: 1\nname: {name}\ntitle: {{ en: T, zh: 题 }}\n{more}steps:\n{steps}"

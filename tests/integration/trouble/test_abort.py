@@ -43,6 +43,29 @@ def test_the_whole_process_group_on_the_host_is_gone_and_the_run_ends(place: Pla
     assert not place.mark("pids.after").exists()
 
 
+def test_a_command_that_only_reads_is_ended_with_all_its_processes(place: Place) -> None:
+    pids = begun(place, "read")
+    place.dr("abort", *WHY)
+    view = place.wait_end("aborted")
+    assert alive(pids) == []
+    assert [e.data["outcome"] for e in place.events(Kind.STOPPED)] == ["ended"]
+    assert view.jobs_left() == []
+
+
+def test_a_reading_command_that_nothing_leads_to_is_said_to_be_unknown(place: Place) -> None:
+    pids = begun(place, "read")
+    place.kill_engine()
+    place.dr("abort", *WHY)
+    place.wait_end("aborted")
+    shown = place.dr("show", place.run, "--json").data["jobs_left"]
+    assert [(job["step"], job["outcome"]) for job in shown] == [("work", "unknown")]
+    assert "unknown whether its command still runs" in place.dr("show", place.run).out
+    report = (place.folder / ".dr/reports" / place.run / "report.en.md").read_text("utf-8")
+    assert "leaves nothing to find it by" in report
+    for pid in alive(pids):
+        os.kill(int(pid), signal.SIGKILL)
+
+
 def test_a_dead_engine_is_no_reason_to_leave_a_command_running(place: Place) -> None:
     pids = begun(place, "idempotent")
     place.kill_engine()

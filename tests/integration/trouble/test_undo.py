@@ -23,6 +23,7 @@ STEP = """\
 """
 _ASK = "{ group: support, instructions: { en: x, zh: x } }"
 TASK = f"  - {{ id: person, uses: human.task, with: {_ASK} }}\n"
+SLOW = "while [ ! -e {mark}.go ]; do sleep 0.1; done; rm {mark}; echo {id} >> {order}"
 WHY = ("--because", "the wrong service")
 
 
@@ -53,8 +54,7 @@ def test_what_the_run_did_is_taken_back_in_reverse_and_nothing_else(place: Place
 
 
 def test_an_undo_goes_on_after_kill_9_and_also_begins_without_an_engine(place: Place) -> None:
-    slow = "while [ ! -e {mark}.go ]; do sleep 0.1; done; rm {mark}; echo {id} >> {order}"
-    waiting(place, undo=slow)
+    waiting(place, undo=SLOW)
     place.kill_engine()
     place.dr("undo", "--no-wait", *WHY)
     place.until(lambda view: place.events(Kind.UNDO_HANDLE, "two"), "the first undo")
@@ -64,6 +64,83 @@ def test_an_undo_goes_on_after_kill_9_and_also_begins_without_an_engine(place: P
     place.dr("resume", place.run, "--detach")
     place.wait_end("aborted")
     assert place.read("order") == ["two", "one"], "each once"
+
+
+def test_a_killed_undo_goes_on_a_second_one_is_refused_and_nothing_is_taken_back_twice(
+    place: Place,
+) -> None:
+    waiting(place, undo=SLOW)
+    view = place.beside("undo", *WHY)
+    place.until(lambda view: place.events(Kind.UNDO_HANDLE, "two"), "the first undo")
+    view.kill()
+    view.communicate()
+    refused = place.dr("undo", "--json", *WHY, code=7)
+    assert refused.data["error"]["message"] == f"an undo of run {place.run} is under way already"
+    place.kill_engine()
+    assert place.dr("undo", *WHY, code=7).err.startswith("error: an undo of run")
+    place.dr("resume", place.run, "--detach")
+    for name in ("two", "one"):
+        place.mark(f"{name}.go").touch()
+    place.wait_end("aborted")
+    assert place.read("order") == ["two", "one"]
+
+
+def test_of_two_at_once_one_is_refused(place: Place) -> None:
+    waiting(place, undo=SLOW)
+    both = [place.beside("undo", *WHY) for _ in range(2)]
+    wait_for(lambda: any(process.poll() == 7 for process in both), 60, "the refusal")
+    for name in ("two", "one"):
+        place.mark(f"{name}.go").touch()
+    said = [process.communicate(timeout=60)[0] for process in both]
+    assert sorted(process.returncode for process in both) == [0, 7], said
+    place.wait_end("aborted")
+    assert place.read("order") == ["two", "one"]
+
+
+def test_a_step_in_doubt_is_found_before_it_is_taken_back(place: Place) -> None:
+    go = place.mark("go")
+    words = f"touch {place.mark('begun')}; while [ ! -e {go} ]; do sleep 0.1; done"
+    step = STEP.format(id="work", mark=place.mark("work"), undo=f"rm {place.mark('work')}")
+    argv = f"argv: [touch, {place.mark('work')}]"
+    shell = f"shell: '{words}; touch {place.mark('work')}'"
+    place.book("doubtful", step.replace(argv, shell))
+    place.start("doubtful")
+    wait_for(place.mark("begun").exists, 30, "the command to begin")
+    place.kill_engine()
+    said = place.dr("undo", "--no-wait", *WHY)
+    assert "work @ a: under way: comes to its end first, then taken back" in said.err
+    place.until(lambda view: place.states()["work"] == "in_doubt", "the doubt")
+    go.touch()
+    place.wait_end("aborted")
+    assert place.states()["work"] == "undone"
+    assert not place.mark("work").exists()
+
+
+def test_a_host_that_can_not_be_seen_is_asked_about_before_anything_acts(place: Place) -> None:
+    waiting(place)
+    place.hosts["a"].kill_everything()
+    said = place.dr("undo", *WHY, code=3)
+    assert "could not be taken back: a probe said unknown" in said.out
+    assert place.events(Kind.UNDO_INTENT) == []
+    place.hosts["a"].start()
+    place.dr("answer", place.run, "two", "retry", "--because", "it is back")
+    place.wait_end("aborted")
+    assert place.read("order") == ["two", "one"]
+
+
+def test_an_abort_lets_the_undo_under_way_end_and_gives_up_the_rest(place: Place) -> None:
+    waiting(place, undo=SLOW)
+    view = place.beside("undo", *WHY)
+    place.until(lambda view: place.events(Kind.UNDO_HANDLE, "two"), "the first undo")
+    place.dr("abort", *WHY)
+    place.mark("two.go").touch()
+    out, _ = view.communicate(timeout=60)
+    assert view.returncode == 1, out
+    place.wait_end("aborted")
+    assert place.read("order") == ["two"]
+    assert place.mark("one").exists()
+    (undone,) = place.dr("show", place.run, "--json").data["undone"]
+    assert undone["left"] == [{"step": "one", "host": "a", "because": "the run was aborted"}]
 
 
 def test_an_undo_that_fails_asks_with_exit_3_and_goes_on_when_it_was_answered(place: Place) -> None:

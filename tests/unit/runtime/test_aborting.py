@@ -128,3 +128,17 @@ def test_a_second_abort_does_not_take_back_what_the_first_one_said() -> None:
     assert view.abort is not None
     assert view.abort["kill_jobs"] is True
     assert view.abort["because"] == "wrong service"
+
+
+def test_an_interrupted_step_whose_policy_is_to_fail_says_nothing_of_its_job() -> None:
+    world = hanging("once", ", in_doubt: fail")
+    assert aborting(world) is RunState.ABORTED
+    assert stopped(world) == ["left"]
+    assert [step.id for step, _unit in world.view().jobs_left()] == ["work"], "it may still run"
+
+
+def test_a_step_that_fails_in_an_aborted_run_is_not_asked_about() -> None:
+    world = hanging("idempotent")
+    asked: list[str] = []
+    assert aborting(world, lambda question: asked.append(question.id)) is RunState.ABORTED
+    assert asked == []

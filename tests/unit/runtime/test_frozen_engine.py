@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dr.engine.core.errors import JournalBusyError
+from dr.engine.core.errors import JournalBusyError, RefusedError
 from dr.engine.core.faults import armed
 from dr.engine.core.ports import Lease
 from dr.engine.core.states import RunState
@@ -14,7 +14,7 @@ from dr.engine.journal.memory import MemoryJournal
 from dr.engine.runtime import recorder as recording
 from dr.engine.runtime.executor import Executor
 from dr.engine.runtime.recorder import StoppedError
-from tests.made_up_world import MadeUpWorld
+from tests.made_up_world import Do, MadeUpWorld, Outside
 
 ONE = """
 format: 1
@@ -114,3 +114,26 @@ def test_a_journal_that_is_away_for_a_moment_costs_no_engine_its_run(
     recorder.renew()
     assert recorder.broken is not None
     executor.crew.dismiss()
+
+
+UNDOES = """
+format: 1
+name: frozen
+on_failure: undo
+steps:
+  - {id: one, uses: do.it}
+  - {id: two, uses: do.bad}
+"""
+
+
+def test_it_takes_nothing_back_once_another_has_taken_the_run(boot: Clock) -> None:
+    outside = Outside()
+    refuses = RefusedError("no", facts={"before": True})
+    world = MadeUpWorld(UNDOES, Do(outside), Do(outside, "do.bad", raises=[refuses]))
+    with (
+        armed(freeze("before-undo", boot, lambda: taken_over(world))),
+        pytest.raises(StoppedError, match="its epoch is 1, the newest is 2"),
+    ):
+        world.run()
+    assert sum(outside.effects.values()) == 1
+    assert outside.undone == {}

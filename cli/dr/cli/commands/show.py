@@ -91,6 +91,7 @@ def _data(view: RunView) -> Mapping[str, Any]:
             for name, asked in view.questions.items()
         },
         "jobs_left": jobs_data(view),
+        "undone": plain(view.undone),
         "head": view.head,
     }
 

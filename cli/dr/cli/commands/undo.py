@@ -21,15 +21,25 @@ from dr.cli.words import UNDO_WORDS, known
     "undo",
     N_(
         "Take finished steps of a run back, the last one first.\n\n"
-        "Each step is looked at before its undo acts, and a step in doubt is settled first. What "
-        "was done already when the run came to it is never taken back. Nothing new starts "
-        "meanwhile. When an undo fails it stops and asks. Without --from the run then ends as "
-        "aborted; with --from it pauses: 'dr retry STEP' and 'dr continue' go on from there, "
-        "after its gates are approved again."
+        "Each step is looked at before its undo acts; a step in doubt is settled first, and one "
+        "under way comes to its end. What was done already when the run came to it is never taken "
+        "back. Nothing new starts meanwhile. When an undo fails it stops and asks. Without --from "
+        "the run then ends as aborted; with --from it pauses: 'dr retry STEP' and 'dr continue' go "
+        "on from there, after its gates are approved again. 'dr abort' gives it up.\n\n"
+        "Exit 0: all of it is taken back; 1: something is left; 3: people are asked; 7: an undo "
+        "is under way already."
     ),
 )
 @click.argument("run", required=False, shell_complete=runs)
-@option("--from", "back_to", metavar="STEP", help=N_("Go back to this step, itself included."))
+@option(
+    "--from",
+    "back_to",
+    metavar="STEP",
+    help=N_(
+        "Go back to this step, itself included; for a step of a ladder that has ended, to the "
+        "ladder."
+    ),
+)
 @option("--because", metavar="TEXT", help=N_("Why; goes into the journal and the report."))
 @option("--confirm", metavar="RUN", help=N_("The id of the run, in place of typing it."))
 @option("--no-wait", is_flag=True, help=N_("Do not follow it."))

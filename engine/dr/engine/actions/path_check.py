@@ -32,6 +32,9 @@ class PathState(StrEnum):
     UNREACHABLE = "unreachable"
 
 
+_SEEN = frozenset({PathState.PRESENT, PathState.ABSENT})
+
+
 class PathCheckInputs(Inputs):
     """``with`` of path.check."""
 
@@ -121,6 +124,7 @@ class PathCheck(Driver[PathCheckInputs]):
                 "looks": looks,
             },
             facts={"host": attempt.host, "path": given.path, "state": seen.state.value},
+            unseen="" if seen.state in _SEEN else f"{attempt.host}:{given.path}: {seen.state}",
         )
 
 

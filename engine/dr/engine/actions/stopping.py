@@ -19,7 +19,7 @@ class Stopping:
         """End the process group that ``attempt.handle`` leads to; None when it leads to none."""
         handle = attempt.handle or {}
         match handle.get("kind"):
-            case "job":
+            case "job" | "session":
                 actor = self._connections.actor(str(handle["host"]))
                 return actor.end(attempt, world, name=str(handle.get("name", "")))
             case "playbook":

@@ -48,7 +48,7 @@ class Kind(StrEnum):
     PROBED = "attempt.probed"  # presence, detail
     STOPPING = "attempt.stopping"  # handle: its job is about to be ended, because of an abort
     STOPPED = "attempt.stopped"  # outcome (ports.Ending), detail
-    UNDO_INTENT = "undo.intent"  # epoch, describes, number
+    UNDO_INTENT = "undo.intent"  # epoch, describes, number, wish
     UNDO_HANDLE = "undo.handle"  # handle
     UNDO_FINISHED = "undo.finished"  # state (undone|undo_failed), error
     # questions to people

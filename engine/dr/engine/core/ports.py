@@ -127,10 +127,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an action brought about.  ``facts`` go to the report, ``outputs`` to later steps."""
+    """What an action brought about.  ``facts`` go to the report, ``outputs`` to later steps.
+
+    ``unseen`` says what kept a look from seeing anything: an answer to who asked how it stands,
+    and none to a ``probe`` that asks whether something is there.
+    """
 
     outputs: Mapping[str, Any] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    unseen: str = ""
 
 
 class Found(StrEnum):

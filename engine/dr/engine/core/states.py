@@ -102,6 +102,8 @@ TRANSITIONS: dict[tuple[StepState, StepEvent], StepState] = {
     (_S.FAILED, _E.SKIPPED): _S.SKIPPED,
     (_S.FAILED, _E.LOST): _S.IN_DOUBT,
     (_S.FAILED, _E.UNDO_STARTED): _S.UNDOING,
+    (_S.READY, _E.UNDO_STARTED): _S.UNDOING,  # an attempt before may have left something
+    (_S.WAITING, _E.UNDO_STARTED): _S.UNDOING,
     (_S.SUCCEEDED, _E.RELEASED): _S.READY,  # a stale fact is looked at again
     (_S.SUCCEEDED, _E.UNDO_STARTED): _S.UNDOING,
     (_S.ALREADY_DONE, _E.UNDO_STARTED): _S.UNDOING,  # its end was found after a doubt
@@ -117,7 +119,10 @@ ENDED_WELL = frozenset({_S.SUCCEEDED, _S.ALREADY_DONE, _S.SKIPPED})
 PROVEN = frozenset({_S.SUCCEEDED, _S.ALREADY_DONE})
 """States that satisfy a ``requires``: a skip never does."""
 
-ENDED = ENDED_WELL | {_S.FAILED, _S.CANCELLED, _S.UNDONE, _S.UNDO_FAILED}
+TAKEN_BACK = frozenset({_S.UNDONE, _S.UNDO_FAILED})
+"""States of what people may have done again, or go on without."""
+
+ENDED = ENDED_WELL | TAKEN_BACK | {_S.FAILED, _S.CANCELLED}
 
 
 def advance(state: StepState, event: StepEvent) -> StepState:

@@ -35,7 +35,7 @@ _LEFT_OUT = frozenset({_S.SKIPPED, _S.CANCELLED})
 _STOPPED_FOR_SURE = frozenset({"ended", "gone", "never_started"})
 """Outcomes of ending a job after which nothing of it runs (``ports.Ending.is_over``)."""
 
-_NOT_FROM_THE_JOB = frozenset({"probe", "policy", "rerun", "unknown"})
+_NOT_FROM_THE_JOB = frozenset({"probe", "policy", "rerun", "stopped", "unknown"})
 """How a doubt may end although its job may still be running."""
 
 _OF_ALL_UNITS = frozenset({Kind.STEP_PLANNED, Kind.STEP_REOPENED})
@@ -71,8 +71,10 @@ class UnitView:
     intent: Mapping[str, Any] | None = None
     presence: Mapping[str, Any] | None = None
     has_result: bool = False
+    begun: int = 0  # the last attempt whose intent was written
     undo_number: int = 0  # tells the jobs of several tries to take it back apart
-    effect_ended: datetime | None = None  # when it came to its end, whatever was undone since
+    undo_wish: int | None = None  # the event that wished the last of them; None: the runbook
+    effect_ended: int = 0  # the number of the event that ended it, whatever was undone since
     stop: Mapping[str, Any] | None = None  # what an abort made of its job: outcome, detail
     left: bool = False  # an attempt before this one may have left an effect
     retry_at: str | None = None
@@ -106,6 +108,7 @@ class StepView:
     forced: bool = False  # a person let the run go on without it
     started: datetime | None = None
     ended: datetime | None = None
+    end_seq: int = 0  # the number of the event that ended it as a whole
     standing: dict[StepState, dict[str | None, None]] = field(default_factory=dict)
     """The hosts of the units in each state: nobody counts five thousand units for each event."""
     _stood: dict[str | None, StepState] = field(default_factory=dict)
@@ -211,6 +214,13 @@ class RunView:
         return self.steps[step_id]
 
     @property
+    def undo_is_given_up(self) -> bool:
+        """Whether the run was aborted after somebody wished that it be taken back."""
+        if self.undo is None or self.abort is None:
+            return False
+        return int(self.abort["latest"]) > int(self.undo["seq"])
+
+    @property
     def is_behind(self) -> bool:
         """Whether the journal is known to lack events, and nobody has decided about it."""
         return bool(self.behind) and not self.accepted
@@ -274,7 +284,8 @@ class RunView:
         unit = step.units.get(draft.host) if step else None
         event = _movement(draft, unit)
         if event is not None:
-            if step is not None and step.state in _LEFT_OUT and not _has_begun(unit):
+            begins = event is not _E.UNDO_STARTED and not _has_begun(unit)
+            if begins and step is not None and step.state in _LEFT_OUT:
                 raise IllegalTransitionError(step.state, event)
             moved(unit.state if unit else _S.PENDING, event)
 
@@ -403,6 +414,7 @@ def _waiting(view: RunView, event: Event) -> None:
 def _skipped(view: RunView, event: Event) -> None:
     step = view.step(event.step or "")
     step.because, step.ended = str(event.data.get("because", "")), event.at
+    step.end_seq = event.seq
     step.forced = bool(event.data.get("by"))
     step.state = StepState.SKIPPED
 
@@ -417,6 +429,7 @@ def _step_finished(view: RunView, event: Event) -> None:
     step = view.step(event.step or "")
     state = StepState(event.data["state"])
     step.started, step.ended = step.started or event.at, event.at
+    step.end_seq = event.seq
     step.outputs = event.data.get("outputs", {})
     step.because = str(event.data.get("because", ""))
     step.forced = bool(event.data.get("forced", False))
@@ -448,7 +461,7 @@ def _reopened(view: RunView, event: Event) -> None:
         step.rung = None
     if event.data.get("rungs"):
         step.rung, step.rungs, step.rung_notes = None, {}, {}
-    step.started, step.ended = None, None
+    step.started, step.ended, step.end_seq = None, None, 0
     step.state = StepState.PENDING
 
 
@@ -485,7 +498,8 @@ def _intent(view: RunView, event: Event) -> None:
     unit.attempt, unit.epoch = event.attempt or 1, event.epoch
     unit.intent, unit.handle, unit.error, unit.retry_at = event.data, None, None, None
     unit.has_result, unit.stop = False, None
-    unit.started, unit.ended, unit.effect_ended = event.at, None, None
+    unit.started, unit.ended, unit.effect_ended = event.at, None, 0
+    unit.begun = unit.attempt
     step.started = step.started or event.at
     unit.move(_E.STARTED)
     _lift(step, unit)
@@ -531,7 +545,7 @@ def _finished(view: RunView, event: Event) -> None:
         unit.stop = {"outcome": "ended", "detail": "its end was seen"}
     unit.retry_at = event.data.get("retry_at")
     unit.via = str(event.data.get("via", ""))
-    unit.ended = unit.effect_ended = event.at
+    unit.ended, unit.effect_ended = event.at, event.seq
     step.started = step.started or event.at
     step.waiting_for = "retry" if unit.retry_at else ""
     if not step.fan_out and unit.error:
@@ -548,6 +562,7 @@ def _says_nothing_of_the_job(via: str) -> bool:
 def _stopping(view: RunView, event: Event) -> None:
     _, unit = _here(view, event)
     unit.stop = {"outcome": "unknown", "detail": "the engine died while it ended the job"}
+    unit.handle = unit.handle or event.data.get("handle")
 
 
 def _stopped(view: RunView, event: Event) -> None:
@@ -577,6 +592,7 @@ def _undo_intent(view: RunView, event: Event) -> None:
     unit.epoch = event.epoch
     unit.handle = None
     unit.undo_number = int(event.data.get("number", event.attempt or 1))
+    unit.undo_wish = event.data.get("wish")
     if unit.state is not StepState.UNDOING:
         unit.move(_E.UNDO_STARTED)
     _lift(step, unit)
@@ -633,7 +649,8 @@ def _continue(view: RunView, _event: Event) -> None:
 def _abort(view: RunView, event: Event) -> None:
     # who said it first ended the run; a later one may say more: to end what still runs
     first = view.abort or {**event.data, "seq": event.seq}
-    view.abort = {**first, "kill_jobs": bool(first.get("kill_jobs") or event.data.get("kill_jobs"))}
+    kill_jobs = bool(first.get("kill_jobs") or event.data.get("kill_jobs"))
+    view.abort = {**first, "kill_jobs": kill_jobs, "latest": event.seq}
 
 
 def _undo(view: RunView, event: Event) -> None:
@@ -647,7 +664,7 @@ def _wished(view: RunView) -> dict[str, Any]:
 
 
 def _run_undone(view: RunView, event: Event) -> None:
-    view.undone.append({**event.data, **_wished(view)})
+    view.undone.append({**event.data, **_wished(view), "seq": event.seq})
     if not event.data.get("whole"):
         view.paused = True  # people say how it goes on from there
     view.undo = None  # last: what held everything back meanwhile

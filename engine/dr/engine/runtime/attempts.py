@@ -47,6 +47,8 @@ class Conductor:
     context: RunContext
     stops: Callable[[Step], bool] = lambda _step: False
     """Whether a step may not begin now: people paused or aborted, or the run is failing."""
+    end_reading: Callable[[Step, Attempt], None] = lambda _step, _attempt: None
+    """End the command of a ``read`` step that an abort leaves, found by the attempt's handle."""
 
     def conduct(self, step: Step, host: str | None, number: int) -> None:
         """Carry out attempt ``number`` of ``step`` on ``host`` to a written end."""
@@ -209,21 +211,24 @@ class Conductor:
         if step.probe is None:
             return action.probe(attempt, AttemptWorld(self.context, attempt, None))
         try:
-            result = self._call(step, step.probe, attempt, "probe")
+            outcome = self._call(step, step.probe, attempt, "probe")
+            result = outcome.outputs
             done = self.context.holds(step.probe.when or "${{ true }}", result=result)
         except ActionError as error:
             return Probe(Presence.UNKNOWN, error.message)
+        if outcome.unseen and not done:
+            return Probe(Presence.UNKNOWN, outcome.unseen)
         return Probe(Presence.DONE if done else Presence.ABSENT, f"probe said {result}", result)
 
-    def _call(self, step: Step, call: Call, attempt: Attempt, suffix: str) -> Mapping[str, Any]:
-        """Carry out a read-only call and return its outputs."""
+    def _call(self, step: Step, call: Call, attempt: Attempt, suffix: str) -> Outcome:
+        """Carry out a read-only call."""
         inner = self.context.call_attempt(step, call, attempt, suffix)
         action = self.context.ports.actions.get(call.uses)
-        return action.perform(inner, AttemptWorld(self.context, inner)).outputs
+        return action.perform(inner, AttemptWorld(self.context, inner))
 
     def _call_check(self, step: Step, call: Call, attempt: Attempt, suffix: str) -> Check:
         try:
-            result = self._call(step, call, attempt, suffix)
+            result = self._call(step, call, attempt, suffix).outputs
         except (RetryableError, LostContactError) as error:
             return Check(UNKNOWN, error.message, error.hint)
         except ActionError as error:
@@ -268,6 +273,11 @@ class Conductor:
         """Write the end of an attempt that raised, by what is known of its effect."""
         if isinstance(error, FencedError):
             raise error
+        left = self._left_reading(step, attempt, error)
+        if left is not None:
+            self.end_reading(step, replace(attempt, handle=left))
+            self._end(step, attempt.host, attempt.number, "failed", error=error, via="stopped")
+            return
         if isinstance(error, LostContactError):
             if step.effect is Effect.READ:
                 again = RetryableError(error.message, reason="timeout", hint=error.hint)
@@ -282,6 +292,16 @@ class Conductor:
                 return
             error = ActionError(f"{error.message}; a probe found no effect", hint=error.hint)
         self._refuse(step, attempt, error)
+
+    def _left_reading(
+        self, step: Step, attempt: Attempt, error: ActionError
+    ) -> Mapping[str, Any] | None:
+        """Return what finds a reading command that may go on although its run was aborted."""
+        nobody_saw_its_end = isinstance(error, LostContactError | RetryableError)
+        if step.effect is not Effect.READ or self.context.view.abort is None:
+            return None
+        unit = self.context.view.steps[step.id].units[attempt.host]
+        return (error.facts.get("handle") or unit.handle) if nobody_saw_its_end else None
 
     def _refuse(self, step: Step, attempt: Attempt, error: ActionError) -> None:
         """Write a failure, or a retry where the step's policy allows one."""

@@ -44,7 +44,8 @@ class Beginner:
 
     def release(self, step: Step) -> None:
         """Begin a step whose needs have ended well, or hold it."""
-        if self.course.stops(step) or self.crew.is_busy((step.id, None)):
+        is_held = self.course.stops(step) or self.course.lacks_ground(step)
+        if is_held or self.crew.is_busy((step.id, None)):
             self.course.hold(step)
             return
         seen = self.context.view.steps.get(step.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dr.engine.core.model import OnFailure, Step
-from dr.engine.core.states import StepState
+from dr.engine.core.states import TAKEN_BACK, StepState
 from dr.engine.core.view import QuestionView
 from dr.engine.runtime.context import RunContext
 
@@ -66,6 +66,14 @@ class Course:
         """Whether ``step`` may not start now; ``finally`` always may."""
         view = self.context.view
         return not step.in_finally and (view.paused or view.undo is not None or self.ends)
+
+    def lacks_ground(self, step: Step) -> bool:
+        """Whether something that ``step`` stands on was taken back and not done again."""
+        view = self.context.view
+        if not view.undone or step.in_finally:
+            return False
+        below = (view.steps.get(one) for one in self.context.runbook.before(step.id))
+        return any(seen is not None and seen.state in TAKEN_BACK for seen in below)
 
     def hold(self, step: Step) -> None:
         """Look at ``step`` again in the next turn."""

@@ -152,6 +152,9 @@ class Crew:
             self._on[key[0]].discard(key)
 
     def _broke_down(self, step_id: str, error: DrError) -> None:
+        if step_id not in self._context.runbook.by_id:
+            log.error("%s broke down: %s", step_id, error)
+            return
         data = {"state": "failed", "because": error.message}
         try:
             self._context.recorder.write(Draft(Kind.STEP_FINISHED, step_id, data=data))

@@ -8,7 +8,7 @@ from functools import cached_property
 from dr.engine.core.events import Draft, Kind
 from dr.engine.core.model import Phase, Step
 from dr.engine.core.planner import Planner
-from dr.engine.core.states import ENDED, ENDED_WELL, RunState, StepState
+from dr.engine.core.states import ENDED, ENDED_WELL, TAKEN_BACK, RunState
 from dr.engine.core.values import utc_text
 from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.course import Course
@@ -41,7 +41,7 @@ class Ending:
         elif view.open_questions():
             asked = view.open_questions()[0].question
             self.announce(RunState.WAITING, f"{asked.kind} '{asked.step}' waits for people")
-        elif view.undo is None and self.planner.main_over and self._taken_back():
+        elif view.undo is None and self._taken_back():
             self.announce(RunState.WAITING, f"step '{self._taken_back()[0]}' is taken back")
         else:
             self.announce(RunState.RUNNING)
@@ -57,12 +57,11 @@ class Ending:
 
     def _taken_back(self) -> list[str]:
         """List the steps that were taken back and neither begun again nor skipped."""
-        undone = {StepState.UNDONE, StepState.UNDO_FAILED}
         views = self.context.view.steps
         return [
             s.id
             for s in self.context.runbook.steps
-            if s.id in views and views[s.id].state in undone
+            if s.id in views and views[s.id].state in TAKEN_BACK
         ]
 
     def announce(self, state: RunState, because: str = "") -> None:

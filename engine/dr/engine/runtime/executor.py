@@ -30,6 +30,7 @@ from dr.engine.runtime.hearing import Hearing
 from dr.engine.runtime.ladder import Ladders
 from dr.engine.runtime.recorder import StoppedError
 from dr.engine.runtime.stopping import Stopper
+from dr.engine.runtime.taking_back import TakingBack
 from dr.engine.runtime.undoing import Undoer
 
 log = logging.getLogger("dr.runtime")
@@ -62,15 +63,17 @@ class Executor:
         self.planner = Planner(context.runbook, context.view)
         self.course = Course(context)
         self.crew = Crew(context, self.workers, self._turn)
-        conductor = Conductor(context, self.course.stops)
-        self.settler = Settler(context, conductor, Stopper(context))
+        stopper = Stopper(context)
+        conductor = Conductor(context, self.course.stops, stopper.stop_reading)
+        self.settler = Settler(context, conductor, stopper)
         forecaster = Forecaster(context)
         gates = Gatekeeper(context, forecaster)
         undoer = Undoer(context, gates, conductor)
+        taking_back = TakingBack(context, gates, undoer)
         ladders = Ladders(context, gates, forecaster, undoer)
         self.ladders, self.fan_outs = ladders, FanOut(context)
         self.hearing = Hearing(
-            context, self.course, self.crew, gates, ladders, self.settler, undoer
+            context, self.course, self.crew, gates, ladders, self.settler, undoer, taking_back
         )
         self.beginner = Beginner(
             context, self.course, self.crew, conductor, gates, ladders, self.fan_outs

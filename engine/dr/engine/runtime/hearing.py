@@ -8,24 +8,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from dr.engine.core.events import Draft, Kind
-from dr.engine.core.model import OnFailure, Step
+from dr.engine.core.model import Effect, OnFailure, Step
+from dr.engine.core.ports import ActionKind
 from dr.engine.core.questions import QuestionKind
-from dr.engine.core.states import StepState
+from dr.engine.core.states import TAKEN_BACK, StepState
 from dr.engine.core.values import Text
 from dr.engine.core.view import QuestionView
 from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.course import Course
-from dr.engine.runtime.crew import Crew
+from dr.engine.runtime.crew import Crew, Key
 from dr.engine.runtime.doubt import Settler
 from dr.engine.runtime.gates import Gatekeeper
 from dr.engine.runtime.ladder import Ladders
+from dr.engine.runtime.taking_back import TakingBack
 from dr.engine.runtime.undoing import Left, Undoer
 
 log = logging.getLogger("dr.runtime")
 
 _S = StepState
-_MAY_BE_MOVED = frozenset({_S.FAILED, _S.PENDING, _S.UNDONE})
+_MAY_BE_MOVED = TAKEN_BACK | {_S.FAILED, _S.PENDING}
 _UNDER_WAY = frozenset({_S.RUNNING, _S.IN_DOUBT})
+_UNDO: Key = ("*undo*", None)
+"""What a worker is busy with who takes back; no step can be called so."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Hearing:
     ladders: Ladders
     settler: Settler
     undoer: Undoer
+    taking_back: TakingBack
 
     # -- wishes
 
@@ -46,7 +51,7 @@ class Hearing:
         """Carry out operators' wishes; a wish that fits no more is dropped by the fold."""
         for event in self.context.recorder.wishes():
             self._obey(event.kind, event.step or "", event.data)
-        if self.context.view.abort is not None:
+        if self.context.view.abort is not None and not self.crew.is_busy(_UNDO):
             self.context.stopping.set()
 
     def _obey(self, kind: Kind, step_id: str, data: Mapping[str, Any]) -> None:
@@ -68,33 +73,57 @@ class Hearing:
         """Let a step begin anew; one that was taken back waits for its gates, asked once more."""
         data: dict[str, Any] = {"because": because, "keep_done": True, "rungs": step.is_ladder}
         inner = [s.id for r in step.rungs for s in r.steps if s.id in self.context.view.steps]
-        gates = self._approved_before(step) if self._is_undone(step) else []
+        gates = self._approved_before(step) if self._is_taken_back(step) else []
         own = {**data, "guards": gates} if gates else data
+        again = [*gates, *self._built_upon(step)]
         self.context.recorder.write(
-            *(Draft(Kind.STEP_REOPENED, one, data=data) for one in (*gates, *inner)),
+            *(Draft(Kind.STEP_REOPENED, one, data=data) for one in (*again, *inner)),
             Draft(Kind.STEP_REOPENED, step.id, data=own),
         )
 
-    def _is_undone(self, step: Step) -> bool:
+    def _is_taken_back(self, step: Step) -> bool:
         seen = self.context.view.steps.get(step.id)
-        return seen is not None and seen.state is _S.UNDONE
+        return seen is not None and seen.state in TAKEN_BACK
 
     def _approved_before(self, step: Step) -> list[str]:
-        """List the gates before a step that people have approved."""
+        """List the gates before a step that people approved before it was taken back."""
         before = self.context.runbook.before(step.id)
-        views = self.context.view.steps
+        gates = [s for s in self.context.runbook.steps if s.id in before]
+        return [s.id for s in gates if self.context.is_gate(s) and self._is_old(s)]
+
+    def _built_upon(self, step: Step) -> list[str]:
+        """List what was looked at or asked after a step that was taken back: it holds no more."""
+        if not self._is_taken_back(step):
+            return []
+        people = {ActionKind.GATE, ActionKind.TASK}
         return [
             one.id
             for one in self.context.runbook.steps
-            if one.id in before
-            and self.context.is_gate(one)
-            and one.id in views
-            and views[one.id].state is _S.SUCCEEDED
+            if one.uses
+            and step.id in self.context.runbook.before(one.id)
+            and (
+                one.effect is Effect.READ
+                or self.context.ports.actions.get(one.uses).spec.kind in people
+            )
+            and self._is_old(one)
         ]
 
+    def _is_old(self, step: Step) -> bool:
+        """Whether a step ended well before the last steps were taken back."""
+        view = self.context.view
+        seen = view.steps.get(step.id)
+        if seen is None or seen.state is not _S.SUCCEEDED or not view.undone:
+            return False
+        ends = [seen.end_seq, *(unit.effect_ended for unit in list(seen.units.values()))]
+        return max(ends) < int(view.undone[-1]["seq"])
+
     def _skip(self, step: Step, because: str, by: str) -> None:
+        again = {"because": because}
         data = {"because": because, "by": by}
-        self.context.recorder.write(Draft(Kind.STEP_SKIPPED, step.id, data=data))
+        self.context.recorder.write(
+            *(Draft(Kind.STEP_REOPENED, one, data=again) for one in self._built_upon(step)),
+            Draft(Kind.STEP_SKIPPED, step.id, data=data),
+        )
 
     def close_questions(self, step_id: str, outcome: str, because: str) -> None:
         """Close every open question about a step that moves on otherwise."""
@@ -218,7 +247,7 @@ class Hearing:
         if not self.course.undoes_all():
             return  # the step that failed is tried again
         steps = [s for s in self.context.runbook.walk() if not s.in_finally and s.uses]
-        self.crew.do(("undo", None), lambda: _say(self.undoer.undo(steps)))
+        self.crew.do(_UNDO, lambda: _say(self.undoer.undo(steps)))
 
     def take_back(self) -> None:
         """Go on with an operator's wish to take back, once nothing is under way or in doubt."""
@@ -228,12 +257,16 @@ class Hearing:
         if view.undo is None:
             return
         main = {s.id for s in self.context.runbook.walk() if not s.in_finally}
-        if self.crew.is_busy(("undo", None)) or self.crew.is_busy_inside(main):
+        if self.crew.is_busy(_UNDO) or self.crew.is_busy_inside(main):
             return
-        if any({"undo", "undo_failed"} & set(q.question.card) for q in view.open_questions()):
-            return
-        if not any(s.id in main and s.hosts_in(*_UNDER_WAY) for s in view.restless()):
-            self.crew.do(("undo", None), self.undoer.take_back)
+        if not view.undo_is_given_up:
+            cards = [q.question.card for q in view.open_questions()]
+            if any({"undo", "undo_failed"} & set(card) for card in cards):
+                return
+            if any(s.id in main and s.hosts_in(*_UNDER_WAY) for s in view.restless()):
+                return
+            self.context.stopping.clear()  # an abort before the wish has stopped what it was to
+        self.crew.do(_UNDO, self.taking_back.go_on)
 
     def break_rung(self, ladder: Step, rung: str, step: Step) -> None:
         """Leave a rung of which a step failed, once nothing of it is under way or in doubt."""

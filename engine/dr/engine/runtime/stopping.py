@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from dr.engine.core.errors import ActionError, FencedError, HeldError
 from dr.engine.core.events import Draft, Kind
 from dr.engine.core.faults import passage
-from dr.engine.core.model import Step
-from dr.engine.core.ports import Ending, Stopped
+from dr.engine.core.model import Effect, Step
+from dr.engine.core.ports import Attempt, Ending, Stopped
 from dr.engine.core.states import StepState
 from dr.engine.core.view import UnitView
 from dr.engine.runtime.attempts import CAREFUL
@@ -30,7 +30,10 @@ class Stopper:
         """
         unit = self.context.view.steps[step.id].units[host]
         abort = self.context.view.abort
-        if abort is None or unit.state is not StepState.IN_DOUBT or not unit.handle:
+        if abort is None or unit.state is not StepState.IN_DOUBT:
+            return
+        if not unit.handle:
+            self._note_unfindable(step, unit)
             return
         before = (unit.stop or {}).get("outcome")
         if before is not None and Ending(before).is_over:
@@ -38,19 +41,34 @@ class Stopper:
         if step.effect in CAREFUL and not abort.get("kill_jobs"):
             self._note(step, unit, Stopped(Ending.LEFT, f"its effect is {step.effect}"))
             return
-        if before in {None, Ending.LEFT}:
-            self._write(Kind.STOPPING, step, unit, {"handle": dict(unit.handle)})
+        attempt = self.context.attempt(step, host, unit.attempt, late=True)
+        self._end(step, unit, attempt)
+
+    def stop_reading(self, step: Step, attempt: Attempt) -> None:
+        """End the command of a ``read`` step under way, which only ``attempt.handle`` leads to."""
+        unit = self.context.view.steps[step.id].units[attempt.host]
+        self._end(step, unit, attempt)
+
+    def _note_unfindable(self, step: Step, unit: UnitView) -> None:
+        """Say of a command that only reads that nobody knows, since it left nothing on its host."""
+        spec = self.context.ports.actions.get(step.uses).spec
+        if step.effect is Effect.READ and spec.attaches and unit.host is not None:
+            detail = "a command that only reads leaves nothing to find it by"
+            self._note(step, unit, Stopped(Ending.UNKNOWN, detail))
+
+    def _end(self, step: Step, unit: UnitView, attempt: Attempt) -> None:
+        if (unit.stop or {}).get("outcome") in {None, Ending.LEFT}:
+            self._write(Kind.STOPPING, step, unit, {"handle": dict(attempt.handle or {})})
         passage("before-stop")
-        stopped = self._stopped(step, host, unit)
+        stopped = self._stopped(attempt)
         passage("after-stop")
         if stopped is not None:
             self._note(step, unit, stopped)
 
-    def _stopped(self, step: Step, host: str | None, unit: UnitView) -> Stopped | None:
+    def _stopped(self, attempt: Attempt) -> Stopped | None:
         jobs = self.context.ports.jobs
         if jobs is None:
             return Stopped(Ending.UNKNOWN, "nothing here can end jobs")
-        attempt = self.context.attempt(step, host, unit.attempt, late=True)
         try:
             return jobs.stop(attempt, AttemptWorld(self.context, attempt, None))
         except FencedError as error:

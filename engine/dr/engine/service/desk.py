@@ -23,7 +23,7 @@ from dr.engine.core.errors import (
 from dr.engine.core.events import Draft, Event, Kind
 from dr.engine.core.model import Runbook
 from dr.engine.core.ports import RunRecord
-from dr.engine.core.states import StepState
+from dr.engine.core.states import ENDED, TAKEN_BACK, StepState
 from dr.engine.core.view import RunView, fold
 from dr.engine.journal.sql import SqlJournal
 from dr.engine.journal.verdict import Verdict
@@ -50,6 +50,7 @@ from dr.engine.service.takeover import (
     take_over,
     takeover_draft,
 )
+from dr.engine.service.taking_back import under_way
 from dr.inventory.checks import check
 from dr.inventory.ordinary import LARGEST_PLAN_BYTES, read_ordinary
 from dr.inventory.reading import read_inventory
@@ -345,36 +346,40 @@ class Desk:
         An engine is started where the last one is dead: only an engine can reach the hosts.
         """
         self._wish(run, Kind.OP_ABORT, None, by, because, kill_jobs=kill_jobs)
-        self._see_to_it(run)
+        self._see_to_it(self.journal.run(run).id)
 
     def _see_to_it(self, run: str) -> None:
-        """Start an engine for a wish when it is certain that none has the run."""
-        record = self.journal.run(run)
-        if holder_lives(self.view(record.id).holder) is False:
-            spawn_engine(self.workspace, record.id)
+        """Start an engine for a wish when it is certain that none has the run, nor must not."""
+        view = self.view(run)
+        if not view.is_behind and holder_lives(view.holder) is False:
+            spawn_engine(self.workspace, run)
 
     def retry(self, run: str, step: str, by: str, because: str) -> None:
         """Try a step again that failed, or that was taken back."""
-        self._needs_state(run, step, {StepState.FAILED, StepState.UNDONE})
+        self._needs_state(run, step, {StepState.FAILED, *TAKEN_BACK})
         self._wish(run, Kind.OP_RETRY, step, by, because)
 
     def skip(self, run: str, step: str, by: str, because: str) -> None:
         """Go on without a step that failed, was taken back or has not begun."""
-        self._needs_state(run, step, {StepState.FAILED, StepState.UNDONE, StepState.PENDING})
+        self._needs_state(run, step, {StepState.FAILED, *TAKEN_BACK, StepState.PENDING})
         self._wish(run, Kind.OP_SKIP, step, by, because)
 
     def undoing(self, run: str, back_to: str | None = None) -> list[Undoing]:
         """List what an undo would take back, in its order, and what it would leave.
 
         Raises:
-            UserError: the run is over, has no such step, or an undo is under way already.
+            UserError: the run is over, has no such step, or did nothing.
+            HeldError: an undo is under way already.
+            WholeDoubtError: the journal lacks events, and nobody has decided about it.
         """
         from dr.engine.service.taking_back import undoing
         from dr.engine.service.wiring import offline_actions
 
         record = self.journal.run(run)
         self._not_over(record)
-        return undoing(record, self.view(record.id), back_to, offline_actions())
+        view = self.view(record.id)
+        require_whole(view)
+        return undoing(record, view, back_to, offline_actions())
 
     def is_production(self, run: str) -> bool:
         """Whether the run is of an environment that counts."""
@@ -382,10 +387,18 @@ class Desk:
         return isinstance(environment, Mapping) and environment.get("kind") == "production"
 
     def undo(self, run: str, by: str, because: str, back_to: str | None = None) -> int:
-        """Take finished steps back; return the number of the event that wishes it."""
+        """Take finished steps back; return the number of the event that wishes it.
+
+        Raises:
+            UserError: the run is over.
+            HeldError: somebody else's undo came first; this wish is not followed.
+        """
         record = self.journal.run(run)
-        self._wish(record.id, Kind.OP_UNDO, None, by, because, **{"from": back_to})
-        seq = self.journal.events(record.id)[-1].seq
+        seq = self._wish(record.id, Kind.OP_UNDO, None, by, because, **{"from": back_to})
+        events = [e for e in self.journal.events(record.id) if e.seq <= seq]
+        wished = fold(record.id, events).undo or {}
+        if wished.get("seq") != seq:
+            raise under_way(record.id)
         self._see_to_it(record.id)
         return seq
 
@@ -397,11 +410,11 @@ class Desk:
 
     def _wish(
         self, run: str, kind: Kind, step: str | None, by: str, because: str, **more: Any
-    ) -> None:
+    ) -> int:
         record = self.journal.run(run)
         self._not_over(record)
         draft = Draft(kind, step, data={"by": by, "because": because, **more})
-        self.journal.append(record.id, [draft])
+        return self.journal.append(record.id, [draft])[-1].seq
 
     def _not_over(self, record: RunRecord) -> None:
         if self.view(record.id).state.ended:
@@ -424,6 +437,12 @@ class Desk:
                 f"step '{step}' is {state}",
                 hint=f"This is for steps that are {' or '.join(sorted(allowed))}; "
                 f"look at the run with: dr status {record.id}",
+            )
+        above = view.steps.get(str(known[step].get("ladder")))
+        if state in TAKEN_BACK and above is not None and above.state in ENDED:
+            raise UserError(
+                f"step '{step}' is part of the ladder '{above.id}', which is {above.state}",
+                hint=f"Climb it again with: dr retry {record.id} {above.id} --because '…'",
             )
         if known[step].get("uses") == "gate.approve" and StepState.PENDING in allowed:
             raise UserError(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import shlex
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from dr.engine.actions.hosts import Completed
 from dr.engine.actions.transport.channel import ConnectionLostError, TooLateError, execute
@@ -15,6 +16,7 @@ from dr.engine.actions.transport.settings import HostSettings
 from dr.engine.actions.wrapper.refusals import refusal, silence
 from dr.engine.actions.wrapper.reply import LogTail, Reply
 from dr.engine.actions.wrapper.request import JobName, job_name, payload, wrapper_text
+from dr.engine.actions.wrapper.sessions import ending_text, plain_text, session_handle
 from dr.engine.core.errors import (
     ActionError,
     FailedError,
@@ -143,12 +145,41 @@ class RemoteJobs:
 
     def end(self, attempt: Attempt, world: World, name: str = "") -> Stopped:
         """End the job of ``attempt``; see :meth:`dr.engine.actions.hosts.Actor.end`."""
+        handle = attempt.handle or {}
+        if handle.get("kind") == "session":
+            return self._end_session(handle)
         following = _Following(attempt, job_name(attempt, name), name, world)
         reply = self._ask("end", following)
         found = self._found(reply)
         if found is None:
             return Stopped(Ending.RUNNING, f"it did not end when told on {self._host.name}")
         return Stopped(Ending(found.found), found.detail)
+
+    def _session(self, reply: Reply) -> dict[str, Any]:
+        handle = session_handle(self._host.name, reply.words)
+        return {"handle": handle} if handle else {}
+
+    def _end_session(self, handle: Mapping[str, Any]) -> Stopped:
+        """End what a command that only reads has started."""
+        reply = Reply()
+        try:
+            with self._pool.session(self._host) as channel:
+                request = ending_text(handle, become=self._host.become)
+                status = execute(channel, request, reply, timeout_s=_LOOK_S)
+        except (TooLateError, ConnectionLostError) as error:
+            raise RetryableError(
+                f"{self._host.name} did not say whether the command ended: {error}",
+                reason="unreachable",
+            ) from error
+        match reply.words:
+            case ["over"]:
+                return Stopped(Ending.ENDED, "its processes were ended")
+            case ["gone", *rest]:
+                return Stopped(Ending.GONE, " ".join(rest))
+            case ["running"]:
+                return Stopped(Ending.RUNNING, f"it did not end when told on {self._host.name}")
+            case _:
+                raise silence(self._host, status, reply.complaint)
 
     def _found(self, reply: Reply) -> Attached | None:
         kind, *rest = reply.words or [""]
@@ -286,13 +317,8 @@ class RemoteJobs:
 
     def _run_plainly(self, attempt: Attempt, world: World, command: Command) -> Completed:
         """Run a command that only reads: nothing to find again, it may be asked once more."""
-        prefix = "sudo -n " if self._host.become else ""
-        marks = 'printf "dr-job read\\n"; printf "dr-job\\n" >&2\n'
         text = payload(command.text) if command.has_secrets else b""
-        body = command.text
-        if text:
-            marks, body = f"payload=$(head -c {len(text)}); {marks}", 'eval "$payload"'
-        request = f"exec {prefix}/bin/sh -c {shlex.quote(marks + body)}"
+        request = plain_text(command.text, len(text), become=self._host.become)
         reply = Reply(LogTail(world.output))
         began = time.monotonic()
         try:
@@ -310,11 +336,13 @@ class RemoteJobs:
                 f"the command on {self._host.name} had not ended after "
                 f"{time.monotonic() - began:.0f} s: {error}",
                 reason="timeout",
+                facts=self._session(reply),
             ) from error
         except ConnectionLostError as error:
             raise RetryableError(
                 f"the connection to {self._host.name} ended while the command ran: {error}",
                 reason="unreachable",
+                facts=self._session(reply),
             ) from error
         if reply.words is None:
             raise silence(self._host, status, reply.complaint)

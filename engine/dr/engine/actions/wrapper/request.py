@@ -135,14 +135,15 @@ def wrapper_text(  # noqa: PLR0913 - the wrapper's variables
         "user": user,
     }
     if verb == "start":
-        variables["supervisor"] = _script("supervise.sh")
+        variables["supervisor"] = script("supervise.sh")
     given = "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in variables.items())
     sudo = "sudo -n " if become else ""
-    return f"exec {sudo}/bin/sh -c {shlex.quote(given + _script('job.sh'))}"
+    return f"exec {sudo}/bin/sh -c {shlex.quote(given + script('job.sh'))}"
 
 
 @cache
-def _script(name: str) -> str:
+def script(name: str) -> str:
+    """Return the text of a script of this package, without its comments."""
     text = files("dr.engine.actions.wrapper").joinpath(name).read_text(encoding="utf-8")
     # comments explain it to readers here; they need not cross the network with every command
     return "".join(
