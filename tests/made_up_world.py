@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from dr.engine.core.amendment import as_amended
 from dr.engine.core.errors import (
     ActionError,
     FailedError,
@@ -384,9 +385,14 @@ class MadeUpWorld:
             jobs=self.jobs,
         )
         recorder = Recorder(self.journal, lease, self.view(), ports.secrets)
-        return Executor(
-            RunContext(ports, self.record, self.runbook, recorder), workers=8, poll_s=0.005
-        )
+        return self.executor(ports, recorder)
+
+    def executor(self, ports: Ports, recorder: Recorder) -> Executor:
+        """Return an executor of the plan that is in force."""
+        record, runbook = as_amended(self.record, recorder.view), self.runbook
+        if record.source != self.record.source:
+            runbook = load(record.source, actions=self.actions, file="made-up.yaml")
+        return Executor(RunContext(ports, record, runbook, recorder), workers=8, poll_s=0.005)
 
     def die(self) -> None:
         """The engine's process is gone; what is committed stays."""
@@ -400,7 +406,11 @@ class MadeUpWorld:
         """Carry the run out with a new engine, to its end."""
         executor = self.engine()
         try:
-            return executor.run()
+            state = executor.run()
+            while executor.is_amended:
+                executor = self.executor(executor.context.ports, executor.context.recorder)
+                state = executor.run()
+            return state
         finally:
             executor.context.recorder.release()
 

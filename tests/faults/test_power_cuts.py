@@ -50,6 +50,7 @@ ONLY_IN_DOUBT = {"before-attach", "after-attach"}
 ELSEWHERE = {
     "before-migration", "within-migration", "after-migration",  # tests/migration
     "before-report", "after-report",  # test_reports.py
+    "before-amend", "after-amend",  # test_amendments.py
     "before-send",  # tests/acceptance/test_two_engines.py: only a real host is sent anything
     "before-stop", "after-stop",  # test_trouble.py
     "before-undo-look", "before-undone", "after-undone",  # test_trouble.py

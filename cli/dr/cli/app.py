@@ -50,6 +50,7 @@ VERBS: dict[str, Lazy] = {
     "undo": _at("undo", N_("Take finished steps of a run back, the last one first.")),
     "pause": _at("pause", N_("Start nothing new in a run.")),
     "continue": _at("continue_", N_("Take the pause of a run back.")),
+    "amend": _at("amend", N_("Change what has not begun of a run, with an approval.")),
     "abort": _at("abort", N_("Give a run up; its closing steps still run.")),
     "journal": _at("journal", N_("Check the journal of a run, or write it as evidence.")),
     "inventory": _at("inventory", N_("Show or check hosts, services and people.")),

@@ -9,7 +9,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from dr.cli.session import Session
-from dr.engine.core.questions import QuestionKind
+from dr.engine.core.questions import SIGNED, QuestionKind
 from dr.engine.core.view import RunView
 from dr.engine.service import glance
 
@@ -76,7 +76,7 @@ def _questions(
 
 
 def _gates(session: Session, words: list[str], _incomplete: str) -> Iterable[CompletionItem]:
-    return _questions(session, words, frozenset({QuestionKind.GATE}))
+    return _questions(session, words, SIGNED)
 
 
 def _tasks(session: Session, words: list[str], _incomplete: str) -> Iterable[CompletionItem]:

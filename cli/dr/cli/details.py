@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from dr.cli.amendment_screen import diff_lines
 from dr.cli.lines import Line, line
 from dr.cli.reasons import say_reason
 from dr.cli.sayings import say_error
@@ -27,6 +28,7 @@ from dr.cli.words import (
     step_word,
 )
 from dr.engine.core.canonical import plain
+from dr.engine.core.events import Event
 from dr.engine.core.view import QuestionView, StepView, UnitView
 
 _MOST_CHARS = 2000
@@ -67,6 +69,20 @@ def unit_data(unit: UnitView) -> dict[str, Any]:
     }
 
 
+def amendment_data(event: Event) -> dict[str, Any]:
+    """Return an amendment that was carried out as JSON data."""
+    return {"at": plain(event.at), **plain(event.data)}
+
+
+def _amendment(frame: Frame, event: Event) -> list[Line]:
+    data = event.data
+    text = _("amended by {by}, approved by {who}: {because}").format(
+        by=data["by"], who=", ".join(data["approved_by"]), because=data["because"]
+    )
+    head = wrap(f"{stamp(event.at)} {text}", frame.width, rest="    ")
+    return [*(line((part, "strong")) for part in head), *diff_lines(data["diff"], frame.width)]
+
+
 def run_lines(frame: Frame) -> list[Line]:
     """Return the run's screen, its facts, its questions and notes."""
     view = frame.view
@@ -76,6 +92,8 @@ def run_lines(frame: Frame) -> list[Line]:
         lines += _pairs(facts.get("facts"), frame.width)
     for asked in view.questions.values():
         lines += _question(frame, asked)
+    for event in view.amendments:
+        lines += _amendment(frame, event)
     for note in view.notes:
         lines.append(line(f"{stamp(note.at)} {note.data.get('by')}: {note.data.get('text')}"))
     lines.append(

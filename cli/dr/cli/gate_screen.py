@@ -44,10 +44,10 @@ class GatePage:
 def draw_gate(page: GatePage) -> list[Line]:
     """Return the lines of the gate page."""
     question = page.asked.question
-    lines = [*_where(page), (), *_sentence(page, question), ()]
+    lines = [*where_lines(page), (), *_sentence(page, question), ()]
     lines += [*_loss(page, question), (), *_options(page, question)]
     lines += [*_cannot_be_undone(page, question), *_otherwise(page, question), ()]
-    lines += [*_steps(page), *_answers(page), *_code(question)]
+    lines += [*_steps(page), *answer_lines(page), *code_lines(question)]
     return lines
 
 
@@ -55,7 +55,8 @@ def _wrapped(page: GatePage, text: str, style: str = "", indent: str = "  ") -> 
     return [line((part, style)) for part in wrap(text, page.width, first=indent, rest=indent)]
 
 
-def _where(page: GatePage) -> list[Line]:
+def where_lines(page: GatePage) -> list[Line]:
+    """Return the line that says where one is, and that it is real."""
     word, style = environment_word(page.outline.kind, page.outline.environment)
     drill = mode_word(page.outline.mode) or _("real, no drill")
     return [
@@ -188,7 +189,8 @@ def _steps(page: GatePage) -> list[Line]:
     return [*lines, ()]
 
 
-def _answers(page: GatePage) -> list[Line]:
+def answer_lines(page: GatePage) -> list[Line]:
+    """Return who has answered and who is still wanted."""
     question = page.asked.question
     lines: list[Line] = []
     for answer in page.asked.answers:
@@ -203,7 +205,8 @@ def _answers(page: GatePage) -> list[Line]:
     return [line(wanted), *lines]
 
 
-def _code(question: Question) -> list[Line]:
+def code_lines(question: Question) -> list[Line]:
+    """Return the line with the plan code."""
     if not question.plan_hash:
         return []
     code = plan_code(question.plan_hash, question.nonce)

@@ -65,6 +65,9 @@ TEMPLATES = (
     N_("the engine died while it ended the job"),
     N_("nothing here can end jobs"),
     N_("a command that only reads leaves nothing to find it by"),
+    N_("the plan was amended"),
+    N_("step '{step}' has begun since it was proposed"),
+    N_("an approval lapsed before all had decided"),
 )
 """The reasons that the engine writes, with places for their values."""
 
@@ -74,6 +77,7 @@ _QUESTION_WORDS: Mapping[str, str] = {
     "doubt": N_("doubt"),
     "failure": N_("failure"),
     "fallback": N_("next rung"),
+    "amendment": N_("amendment"),
 }
 
 

@@ -31,7 +31,8 @@ from dr.cli.words import (
     state_word,
     step_word,
 )
-from dr.engine.core.questions import QuestionKind
+from dr.engine.core.amendment import amendments_first
+from dr.engine.core.questions import SIGNED, QuestionKind
 from dr.engine.core.states import ENDED, StepState
 from dr.engine.core.view import QuestionView, RunView, StepView
 
@@ -377,9 +378,9 @@ def next_command(view: RunView) -> str:
     """Return what a person would type next, as far as the journal alone can tell."""
     if view.is_behind:
         return f"dr resume {view.id} --as-it-is --because …"
-    for asked in view.open_questions():
+    for asked in amendments_first(view):
         question = asked.question
-        if question.kind is QuestionKind.GATE:
+        if question.kind in SIGNED:
             return f"dr approve {view.id} {question.step}"
         if question.kind is QuestionKind.DOUBT:
             return f"dr resolve {view.id} {question.step} --as done|not-done|failed --because …"

@@ -29,6 +29,7 @@ from dr.cli.words import (
     stamp,
     state_word,
 )
+from dr.engine.core.amendment import in_brief
 from dr.engine.core.behind import in_words
 from dr.engine.core.events import Event, Kind
 from dr.engine.core.states import RunState, StepState
@@ -294,6 +295,24 @@ def _wish(text: str) -> Callable[[Event, RunView, Outline], str]:
     return sentence
 
 
+def _changes(event: Event) -> str:
+    return f" [{in_brief(event.data['diff'])}]"
+
+
+def _amend(event: Event, _view: RunView, _outline: Outline) -> str:
+    words = _("{by} wants the run amended").format(by=event.data.get("by", "?"))
+    return words + _changes(event) + _said(event.data.get("because"))
+
+
+def _amended(event: Event, _view: RunView, _outline: Outline) -> str:
+    words = _("the run is amended, approved by {who}").format(
+        who=", ".join(event.data["approved_by"])
+    )
+    again = event.data["asked_again"]
+    tail = "; " + _("asked again: {gates}").format(gates=", ".join(again)) if again else ""
+    return words + _changes(event) + tail
+
+
 _SENTENCES: Mapping[Kind, Callable[[Event, RunView, Outline], str | None]] = {
     Kind.RUN_CREATED: _run_created,
     Kind.RUN_LEASE: _run_lease,
@@ -334,5 +353,7 @@ _SENTENCES: Mapping[Kind, Callable[[Event, RunView, Outline], str | None]] = {
     Kind.OP_UNDO: _wish(N_("{by} wants steps taken back")),
     Kind.RUN_UNDONE: _run_undone,
     Kind.OP_NOTE: _wish(N_("{by} notes")),
+    Kind.OP_AMEND: _amend,
+    Kind.RUN_AMENDED: _amended,
 }
 """HANDLE, RESULT and UNDO_HANDLE are for machines and have no sentence."""

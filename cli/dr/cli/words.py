@@ -114,6 +114,7 @@ OUTCOME_WORDS: Mapping[str, str] = {
     "timed_out": N_("timed out: not approved"),
     "expired": N_("lapsed"),
     "void": N_("void: the plan changed"),
+    "withdrawn": N_("taken back"),
     **VERDICT_WORDS,
 }
 

@@ -363,6 +363,19 @@ def test_a_closed_question_takes_no_answer(journal: Journal) -> None:
         journal.append(RUN, [answered()], open_question="promote#1")
 
 
+def test_an_engine_writes_nothing_on_a_question_that_was_closed_meanwhile(
+    journal: Journal,
+) -> None:
+    lease = journal.acquire(RUN, "engine-1")
+    journal.append(RUN, [asked()], lease=lease)
+    (event,) = journal.append(RUN, [note()], lease=lease, open_question="promote#1")
+    journal.append(RUN, [closed()])
+
+    with pytest.raises(UserError, match=r"question 'promote#1' .* is closed"):
+        journal.append(RUN, [closed(), note()], lease=lease, open_question="promote#1")
+    assert kinds(journal, RUN, after=event.seq) == [Kind.QUESTION_CLOSED]
+
+
 def test_a_question_that_nobody_asked_takes_no_answer(journal: Journal) -> None:
     for wanted in ("promote#1", None):
         with pytest.raises(UserError, match="has no question 'promote#1'"):

@@ -15,6 +15,7 @@ RUN_NAMED = {
     "attach": [], "status": [], "show": [], "log": [], "approve": ["choose"],
     "reject": ["choose"], "answer": ["ask", "done"], "resolve": ["a"], "resume": [],
     "retry": ["a"], "skip": ["a"], "pause": [], "continue": [], "abort": [], "undo": [],
+    "amend": [],
 }  # fmt: skip
 
 
@@ -25,7 +26,7 @@ def test_a_run_that_is_not_there_is_a_usage_error_in_every_command(
     words = [verb, "R-20000101-nope", *RUN_NAMED[verb]]
     if verb in {"approve", "reject"}:
         words += ["--reason", "x", "--by", "x"]
-    elif verb in {"answer", "retry", "skip", "abort"}:
+    elif verb in {"answer", "retry", "skip", "abort", "amend"}:
         words += ["--because", "x"]
     said = dr(*words)
     assert said.code == 2

@@ -45,6 +45,7 @@ def test_every_verb_of_the_design_is_there() -> None:
         "skip",
         "pause",
         "continue",
+        "amend",
         "abort",
         "undo",
         "journal",

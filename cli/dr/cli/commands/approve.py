@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from dr.cli.amendment_screen import draw_amendment
 from dr.cli.asking import reason_for
 from dr.cli.command import command, option
 from dr.cli.completing import people, runs_then_gates
@@ -20,11 +21,9 @@ from dr.cli.session import Session, current, marks_ascii
 from dr.cli.terminal import width
 from dr.cli.text import N_, _
 from dr.engine.core.errors import UserError
-from dr.engine.core.questions import Question, QuestionKind
+from dr.engine.core.questions import SIGNED, Question, QuestionKind
 from dr.engine.core.values import parse_duration
 from dr.engine.core.view import QuestionView, RunView
-
-_GATES = frozenset({QuestionKind.GATE})
 
 
 @command(
@@ -96,7 +95,7 @@ def approve(  # noqa: PLR0913, PLR0917 (one for each option)
     session = current()
     run, rest = run_and_rest(session.desk, words, 1)
     view = session.desk.view(run)
-    asked = open_question(view, rest[0] if rest else None, _GATES)
+    asked = open_question(view, rest[0] if rest else None, SIGNED)
     _check_choice(asked.question, choice)
     if not print_statement:
         _show(session, view, asked)
@@ -134,7 +133,8 @@ def _show(session: Session, view: RunView, asked: QuestionView) -> None:
         width=width(),
         ascii_marks=marks_ascii(),
     )
-    click.echo(painted(draw_gate(page), colour=session.colour), err=True)
+    draw = draw_amendment if asked.question.kind is QuestionKind.AMENDMENT else draw_gate
+    click.echo(painted(draw(page), colour=session.colour), err=True)
 
 
 def _check_choice(question: Question, choice: str | None) -> None:

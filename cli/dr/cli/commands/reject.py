@@ -13,7 +13,7 @@ from dr.cli.deciding import Decision, decided, said_by, signed_text
 from dr.cli.finding import open_question, run_and_rest
 from dr.cli.session import current
 from dr.cli.text import N_
-from dr.engine.core.questions import QuestionKind
+from dr.engine.core.questions import SIGNED
 
 
 @command(
@@ -61,8 +61,7 @@ def reject(
     """Reject a gate."""
     session = current()
     run, rest = run_and_rest(session.desk, words, 1)
-    gates = frozenset({QuestionKind.GATE})
-    asked = open_question(session.desk.view(run), rest[0] if rest else None, gates)
+    asked = open_question(session.desk.view(run), rest[0] if rest else None, SIGNED)
     decision = Decision(
         run=run,
         question=asked.question.id,

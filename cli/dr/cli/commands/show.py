@@ -10,7 +10,7 @@ import click
 
 from dr.cli.command import command, option
 from dr.cli.completing import runs_then_steps
-from dr.cli.details import run_lines, step_data, step_lines
+from dr.cli.details import amendment_data, run_lines, step_data, step_lines
 from dr.cli.finding import is_run, known_step, run_id
 from dr.cli.gate_screen import GatePage, draw_gate
 from dr.cli.jobs import jobs_data
@@ -92,6 +92,7 @@ def _data(view: RunView) -> Mapping[str, Any]:
         },
         "jobs_left": jobs_data(view),
         "undone": plain(view.undone),
+        "amendments": [amendment_data(event) for event in view.amendments],
         "head": view.head,
     }
 

@@ -66,6 +66,9 @@ class Kind(StrEnum):
     OP_ACCEPT = "op.accept"  # by, because: go on although the journal has lost events
     OP_UNDO = "op.undo"  # by, because, from
     OP_NOTE = "op.note"  # by, text
+    # another plan for what has not begun (core.amendment)
+    OP_AMEND = "op.amend"  # by, because, number, old, new, plan, diff, affected, questions
+    RUN_AMENDED = "run.amended"  # number, old, new, plan_sha256, diff, by, because, approved_by
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,8 @@ POINTS: tuple[str, ...] = (
     "after-migration",
     "before-report",
     "after-report",
+    "before-amend",
+    "after-amend",
 )
 
 

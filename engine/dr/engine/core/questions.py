@@ -20,6 +20,7 @@ class QuestionKind(StrEnum):
     DOUBT = "doubt"  # was it done? done | not-done | failed
     FAILURE = "failure"  # a step failed: retry | skip | fail
     FALLBACK = "fallback"  # a rung failed with an effect that is not proven undone: go-on | fail
+    AMENDMENT = "amendment"  # approve or reject another plan for the rest of the run, signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,10 @@ class Answer:
         values: dict[str, Any] = {k: v for k, v in data.items() if k in known}
         values["witnesses"] = tuple(values.get("witnesses", ()))
         return cls(**values)
+
+
+SIGNED = frozenset({QuestionKind.GATE, QuestionKind.AMENDMENT})
+"""What is approved or rejected with a signature, by a quorum."""
 
 
 class Standing(StrEnum):

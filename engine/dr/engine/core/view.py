@@ -13,7 +13,7 @@ from typing import Any
 
 from dr.engine.core.errors import JournalError
 from dr.engine.core.events import Draft, Event, Kind
-from dr.engine.core.questions import Answer, Question
+from dr.engine.core.questions import Answer, Question, QuestionKind
 from dr.engine.core.states import (
     ENDED,
     IllegalTransitionError,
@@ -204,6 +204,9 @@ class RunView:
     guarded: dict[str, set[str]] = field(default_factory=dict)  # by gate, the steps it guards anew
     wishes: list[Event] = field(default_factory=list)  # op.retry and op.skip not yet obeyed
     notes: list[Event] = field(default_factory=list)
+    proposal: Mapping[str, Any] | None = None  # the newest amendment that was put to people
+    plan: Mapping[str, Any] | None = None  # the plan in force, where it is not the first one
+    amendments: list[Event] = field(default_factory=list)
     _restless: dict[str, StepView] = field(default_factory=dict)
     _asked: dict[str, QuestionView] = field(default_factory=dict)
 
@@ -611,6 +614,8 @@ def _undo_finished(view: RunView, event: Event) -> None:
 def _question_opened(view: RunView, event: Event) -> None:
     question = Question.from_data(event.data["question"])
     view.questions[question.id] = view._asked[question.id] = QuestionView(question, event.at)
+    if question.kind is QuestionKind.AMENDMENT:
+        return  # it is about the run
     step = view.step(question.step)
     step.question = question.id
     step.visit += 1
@@ -678,6 +683,36 @@ def _note(view: RunView, event: Event) -> None:
     view.notes.append(event)
 
 
+def _proposed(view: RunView, event: Event) -> None:
+    _require_difference(event.data["diff"])
+    set(event.data["affected"])
+    set(event.data["plan"]["gates"])
+    view.proposal = event.data
+
+
+def _require_difference(diff: Mapping[str, Any]) -> None:
+    """Let a difference that could not be shown fail here, where damage of the journal is told."""
+    for kind in ("added", "removed", "changed"):
+        [step["id"] for step in diff["steps"][kind]]
+    [(entry["section"], entry["name"], entry["how"]) for entry in diff["inventory"]]
+    {**diff["inputs"], **diff["runbook"]}
+
+
+def _amended(view: RunView, event: Event) -> None:
+    _require_difference(event.data["diff"])
+    set(event.data["approved_by"])
+    set(event.data["asked_again"])
+    proposal = view.proposal or {}
+    if proposal["number"] != event.data["number"]:
+        raise ValueError(f"amendment {event.data['number']} was not the last one proposed")
+    view.plan = proposal["plan"]
+    view.created = {**view.created, **view.plan["created"]}
+    for entry in event.data["diff"]["inventory"]:
+        if entry["section"] == "services":  # who is what there is looked at anew
+            view.facts.pop(f"service.{entry['name']}", None)
+    view.amendments.append(event)
+
+
 _OF_PEOPLE = frozenset(kind for kind in Kind if kind.startswith("op.")) | {
     Kind.QUESTION_ANSWERED,
     Kind.QUESTION_CLOSED,
@@ -726,4 +761,6 @@ _APPLY: dict[Kind, Callable[[RunView, Event], None]] = {
     Kind.OP_TAKEOVER: lambda _view, _event: None,
     Kind.OP_ACCEPT: _accept,
     Kind.OP_NOTE: _note,
+    Kind.OP_AMEND: _proposed,
+    Kind.RUN_AMENDED: _amended,
 }

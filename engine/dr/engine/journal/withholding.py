@@ -26,8 +26,14 @@ _FIELDS: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "evidence": (("", "answer.evidence"),),
     "reasons": (("", "answer.reason"), ("op.", "because"), ("op.", "text")),
-    "inputs": (("run.created", "inputs"), ("", "input"), ("", "describes")),
-    "inventory": (),
+    "inputs": (
+        ("run.created", "inputs"),
+        ("", "input"),
+        ("", "describes"),
+        ("", "plan.inputs"),
+        ("", "diff.inputs"),
+    ),
+    "inventory": (("", "plan.inventory"), ("", "diff.inventory")),
 }
 """Name to (beginning of the kind, path in the data); what an error says is what a step put out."""
 

@@ -23,7 +23,7 @@ from dr.engine.runtime.fanout import FanOut
 from dr.engine.runtime.gates import Gatekeeper
 from dr.engine.runtime.ladder import Ladders
 from dr.engine.runtime.recorder import StoppedError
-from dr.engine.runtime.validity import ask_anew
+from dr.engine.runtime.validity import ask_anew, waits_for_amended_gate
 
 log = logging.getLogger("dr.runtime")
 
@@ -44,7 +44,11 @@ class Beginner:
 
     def release(self, step: Step) -> None:
         """Begin a step whose needs have ended well, or hold it."""
-        is_held = self.course.stops(step) or self.course.lacks_ground(step)
+        is_held = (
+            self.course.stops(step)
+            or self.course.lacks_ground(step)
+            or waits_for_amended_gate(self.context, step)
+        )
         if is_held or self.crew.is_busy((step.id, None)):
             self.course.hold(step)
             return

@@ -15,13 +15,15 @@ class Course:
     """Derived from the journal at the start, then kept by the main loop.
 
     ``failing`` says why nothing further starts; ``held`` are steps that were released and wait
-    for a pause to end, a fact to be fresh or a gate to be asked again.
+    for a pause to end, a fact to be fresh or a gate to be asked again.  ``amends``: another plan
+    is approved and waits for what is under way to end.
     """
 
     context: RunContext
     failing: str = ""
     rejected: bool = False
     undo_due: bool = False
+    amends: bool = False
     held: dict[str, None] = field(default_factory=dict)
 
     def derive(self) -> None:
@@ -65,7 +67,8 @@ class Course:
     def stops(self, step: Step) -> bool:
         """Whether ``step`` may not start now; ``finally`` always may."""
         view = self.context.view
-        return not step.in_finally and (view.paused or view.undo is not None or self.ends)
+        is_held = view.paused or view.undo is not None or self.amends
+        return not step.in_finally and (is_held or self.ends)
 
     def lacks_ground(self, step: Step) -> bool:
         """Whether something that ``step`` stands on was taken back and not done again."""

@@ -16,6 +16,7 @@ from dr.engine.core.questions import QuestionKind
 from dr.engine.core.states import RunState, StepState
 from dr.engine.core.values import utc_text
 from dr.engine.core.view import StepView
+from dr.engine.runtime.amending import Amending
 from dr.engine.runtime.attempts import Conductor
 from dr.engine.runtime.beginning import Beginner
 from dr.engine.runtime.context import RunContext
@@ -79,18 +80,19 @@ class Executor:
             context, self.course, self.crew, conductor, gates, ladders, self.fan_outs
         )
         self.ending = Ending(context, self.course, self.planner, self.hearing)
+        self.amending = Amending(context, self.course, self.crew)
 
     # -- the loop
 
     def run(self) -> RunState:
-        """Carry the run on until it has ended.
+        """Carry the run on until it has ended, or goes on with another plan (``is_amended``).
 
         Raises:
             StoppedError: the lease or the journal is lost; nothing more was done.
         """
         try:
             self.crew.alone(self._recover)
-            while not self.context.view.state.ended:
+            while not (self.context.view.state.ended or self.is_amended):
                 self.crew.take_turn(self._listen())
             return self.context.view.state
         except BaseException as error:
@@ -103,11 +105,18 @@ class Executor:
         finally:
             self.crew.dismiss()
 
+    @property
+    def is_amended(self) -> bool:
+        """Whether the run goes on with another plan: this executor does nothing more for it."""
+        return self.amending.done
+
     def _turn(self, touched: Sequence[str]) -> None:
         """Decide what follows; in the main loop, or in a worker whose work is over."""
         self._refuse_to_go_on_without_journal()
-        if self.context.view.state.ended:
+        if self.context.view.state.ended or self.is_amended:
             return  # a worker's turn ended the run while the main loop waited for its own
+        if self.amending.take_up():
+            return
         for step_id in touched:
             self.planner.touch(step_id)
         self.hearing.obey()

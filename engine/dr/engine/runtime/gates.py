@@ -19,7 +19,7 @@ from dr.engine.core.view import QuestionView
 from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.forecasts import Forecaster
 from dr.engine.runtime.nonces import nonce
-from dr.engine.runtime.validity import approved, approved_until
+from dr.engine.runtime.validity import IN_CHINESE, approved, approved_until
 
 
 @dataclass(frozen=True)
@@ -401,5 +401,6 @@ def _asked(ask: Text, because: str) -> Text:
     if not because:
         return ask
     return Text(
-        en=f"{ask.say('en')} (asked again: {because})", zh=f"{ask.say('zh')}（再次请示：{because}）"
+        en=f"{ask.say('en')} (asked again: {because})",
+        zh=f"{ask.say('zh')}（再次请示：{IN_CHINESE.get(because, because)}）",
     )

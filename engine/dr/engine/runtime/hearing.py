@@ -140,6 +140,8 @@ class Hearing:
             self.gates.judge(asked)
         elif kind is QuestionKind.DOUBT:
             self._hear_about_doubt(asked)
+        elif kind is QuestionKind.AMENDMENT:
+            return  # see amending
         elif asked.answers and not self._is_being_asked(asked):
             self._take(asked)
 

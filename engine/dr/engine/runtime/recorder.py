@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from dr.engine.core.canonical import plain
-from dr.engine.core.errors import DrError, JournalBusyError, JournalError, LapsedError
+from dr.engine.core.errors import DrError, JournalBusyError, JournalError, LapsedError, UserError
 from dr.engine.core.events import Draft, Event, Kind
 from dr.engine.core.faults import passage
 from dr.engine.core.ports import Journal, Lease, Secrets
@@ -154,6 +154,35 @@ class Recorder:
             raise wanted.error
         passage("after-append")
         return wanted.events
+
+    def write_while_open(self, question: str, *drafts: Draft) -> bool:
+        """Append events in one transaction of their own, if ``question`` is still open there.
+
+        Returns:
+            False when somebody closed it meanwhile; nothing was written.
+
+        Raises:
+            StoppedError: this engine may write no more.
+        """
+        with self.lock:
+            if self.broken is not None:
+                raise StoppedError(self.broken.message, hint=self.broken.hint)
+            masked = [self._masked(draft) for draft in drafts]
+            run, lease = self._lease.run, self._lease
+            try:
+                events = self._journal.append(run, masked, lease=lease, open_question=question)
+            except UserError:
+                self.poll()
+                return False
+            except DrError as error:
+                self.stop(error)
+                raise StoppedError(error.message, hint=error.hint) from error
+            except BaseException as error:
+                self.stop(DrError(f"cut: {error!r}"))
+                raise
+            self._sure = boot_s()
+            self._fold(events)
+        return True
 
     def _write_together(self) -> None:
         """Write what waits, in its order, up to the first that meets a unit a second time."""

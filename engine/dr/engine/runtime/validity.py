@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from dr.engine.core.events import Draft, Kind
@@ -12,6 +13,9 @@ from dr.engine.core.view import QuestionView
 from dr.engine.runtime.context import RunContext
 
 LAPSED = "the approval lapsed before anything was started"
+AMENDED = "the plan was amended"
+IN_CHINESE = {LAPSED: "审批在任何操作开始之前已失效", AMENDED: "计划已修订"}
+"""Why a gate is asked again, as it stands in the sentence that people read."""
 
 
 def approved(context: RunContext, gate: Step) -> QuestionView | None:
@@ -72,6 +76,17 @@ def ask_anew(context: RunContext, gate: Step, step: Step) -> bool:
             drafts.append(_reopened(ladder, take_back=step.rung))
         context.recorder.write(*drafts)
     return True
+
+
+def waits_for_amended_gate(context: RunContext, step: Step) -> bool:
+    """Whether a gate before ``step``, near or far, is asked again because the plan was amended."""
+    again = {gate for event in context.view.amendments for gate in event.data["asked_again"]}
+    behind: Mapping[str, Sequence[str]] = (context.view.plan or {}).get("gates", {})
+    return any(
+        step.id in behind.get(gate, ())
+        and not ended_well(context.runbook.by_id[gate], context.view.steps.get(gate))
+        for gate in again
+    )
 
 
 def _reopened(step: Step, **more: object) -> Draft:

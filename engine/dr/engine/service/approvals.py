@@ -6,18 +6,19 @@ by the inventory that the run keeps, never by today's files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from dr.engine.core import approval
+from dr.engine.core.amendment import in_the_way
 from dr.engine.core.approval import Statement
 from dr.engine.core.errors import NotAllowedError, PlanChangedError, UserError
 from dr.engine.core.events import Draft, Kind
 from dr.engine.core.ports import Clock, Journal, RunRecord
-from dr.engine.core.questions import Answer, Question, QuestionKind, Tally, tally
+from dr.engine.core.questions import SIGNED, Answer, Question, QuestionKind, Tally, tally
 from dr.engine.core.values import utc_text
 from dr.engine.core.view import QuestionView, fold
 from dr.engine.service import choosing
@@ -61,6 +62,8 @@ class _Hearing:
     asked: QuestionView
     directory: Directory
     now: datetime
+    late: tuple[str, ...] = ()
+    """Of an amendment: steps that it would change and that have begun since."""
 
     @property
     def question(self) -> Question:
@@ -178,7 +181,7 @@ class Approvals:
             code: the plan code as the approver read it back.
             witnesses: two people who heard it: neither the approver nor who started the run.
         """
-        hearing = self._hear(run, gate, QuestionKind.GATE)
+        hearing = self._hear(run, gate, SIGNED)
         ballot = Ballot(by, "approve", reason, choice, max_loss_s)
         statement, role = self._statement(hearing, ballot)
         if not approval.same_code(code, self.plan_code(hearing.question)):
@@ -210,7 +213,7 @@ class Approvals:
         """
         hearing = self._hear(run, question)
         asked = hearing.question
-        if asked.kind is QuestionKind.GATE:
+        if asked.kind in SIGNED:
             raise UserError(
                 f"'{asked.step}' is a gate",
                 hint=f"Type 'dr approve {run} {asked.step} --reason …', or 'dr reject'.",
@@ -287,7 +290,7 @@ class Approvals:
         return tally(hearing.question, hearing.asked.answers, now=hearing.now)
 
     def _decide(self, run: str, gate: str, ballot: Ballot, expected_plan: str | None) -> Tally:
-        hearing = self._hear(run, gate, QuestionKind.GATE)
+        hearing = self._hear(run, gate, SIGNED)
         _same_plan(hearing.question, expected_plan)
         statement, role = self._statement(hearing, ballot)
         return self._record(hearing, self._signed(hearing, ballot, statement, role))
@@ -296,7 +299,7 @@ class Approvals:
         self,
         run: str,
         wanted: str,
-        kind: QuestionKind | None = None,
+        kinds: Collection[QuestionKind] | None = None,
         *,
         still_open: bool = True,
     ) -> _Hearing:
@@ -308,7 +311,7 @@ class Approvals:
         record = self._journal.run(run)
         view = fold(record.id, self._journal.events(record.id))
         found = [q for q in view.questions.values() if wanted in {q.question.id, q.question.step}]
-        fitting = [q for q in found if kind is None or q.question.kind is kind]
+        fitting = [q for q in found if kinds is None or q.question.kind in kinds]
         waiting = [q for q in fitting if q.is_open]
         if not fitting or (still_open and not waiting):
             raise _not_open(record, wanted, fitting, [q.question.id for q in view.open_questions()])
@@ -319,7 +322,9 @@ class Approvals:
             )
         now = max(self._clock.now(), view.at) if view.at else self._clock.now()
         asked = (waiting or fitting)[-1]
-        return _Hearing(record, asked, Directory(record.inventory), now)
+        amends = asked.question.kind is QuestionKind.AMENDMENT and view.proposal is not None
+        late = in_the_way(view, view.proposal) if amends and view.proposal else []
+        return _Hearing(record, asked, Directory(record.inventory), now, tuple(late))
 
     def _statement(self, hearing: _Hearing, ballot: Ballot) -> tuple[Statement, Role]:
         """Return what the person would sign, after every rule but that of the signature."""
@@ -342,6 +347,7 @@ class Approvals:
             )
         choice, max_loss_s = None, None
         if ballot.verdict == "approve":
+            choosing.refuse_late(hearing.record.id, hearing.late)
             choice = choosing.choice(question, ballot.choice or (signed.choice if signed else None))
             wanted = ballot.max_loss_s
             if wanted is None and signed is not None:

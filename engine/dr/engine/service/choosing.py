@@ -100,6 +100,20 @@ def refuse_lapsed(question: Question, now: datetime) -> None:
         )
 
 
+def refuse_late(run: str, late: Sequence[str]) -> None:
+    """Refuse to approve an amendment of what has begun since it was proposed.
+
+    Raises:
+        PlanChangedError: so it is; ``late`` are the steps.
+    """
+    if late:
+        raise PlanChangedError(
+            f"step '{late[0]}' has begun since the amendment was proposed",
+            hint=f"Reject it, or take it back with 'dr amend {run} --withdraw', and propose "
+            "one of what is still to come.",
+        )
+
+
 def refuse_other_plan(signed: Statement, question: Question, run: str) -> None:
     """Refuse a statement for the same gate as it was asked before.
 

@@ -65,6 +65,7 @@ from dr.inventory.workspace import (
 )
 
 if TYPE_CHECKING:
+    from dr.engine.service.amending import Amendment
     from dr.engine.service.bundles import Exported
     from dr.engine.service.catalog import RunbookEntry
     from dr.engine.service.plans import Plan
@@ -401,6 +402,32 @@ class Desk:
             raise under_way(record.id)
         self._see_to_it(record.id)
         return seq
+
+    def amend(
+        self,
+        run: str,
+        inputs: Mapping[str, str],
+        by: str,
+        because: str,
+        *,
+        dry_run: bool = False,
+    ) -> Amendment:
+        """Propose the plan as it is on disk now for what has not begun of a run.
+
+        See :func:`dr.engine.service.amending.amend`.
+        """
+        from dr.engine.service.amending import amend
+
+        return amend(
+            self.workspace, self.journal, run,
+            inputs=inputs, by=by, because=because, dry_run=dry_run,
+        )  # fmt: skip
+
+    def withdraw(self, run: str, by: str, because: str) -> str:
+        """Take the open amendment of a run back; return the id of its question."""
+        from dr.engine.service.amending import withdraw
+
+        return withdraw(self.journal, run, by, because)
 
     def note(self, run: str, by: str, text: str) -> None:
         """Write a remark into the journal."""

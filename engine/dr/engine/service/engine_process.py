@@ -16,6 +16,7 @@ from types import FrameType
 from typing import Any
 
 from dr.engine.actions.witnesses import sightings
+from dr.engine.core.amendment import as_amended
 from dr.engine.core.behind import highest_epoch, in_words, unknown_to
 from dr.engine.core.errors import DrError, ExitCode, HeldError, JournalError
 from dr.engine.core.events import Draft, Kind
@@ -33,6 +34,7 @@ from dr.engine.service.surroundings import with_paths
 from dr.engine.service.wiring import Wiring, wire
 from dr.incidents.report.filing import file_report
 from dr.incidents.report.rendering import LANGUAGES
+from dr.inventory.secrets import SecretsInUse
 from dr.inventory.workspace import Workspace
 
 log = logging.getLogger("dr.engine")
@@ -84,19 +86,24 @@ def carry_out(
     lease = _acquire(journal, record.id, why)
     passage("lease-taken")
     log.info("run %s: epoch %s", record.id, lease.epoch)
-    inventory = with_paths(workspace, record.inventory)
-    wiring = wire(workspace, journal, inventory, record.environment)
-    lines.redact = wiring.ports.secrets.redact  # type: ignore[method-assign]
+    secrets = SecretsInUse(workspace.directory)
+    lines.redact = secrets.redact  # type: ignore[method-assign]
     view = fold(record.id, journal.events(record.id))
-    recorder = Recorder(journal, lease, view, wiring.ports.secrets)
-    runbook = load(record.source, actions=wiring.actions, file=record.file)
-    context = RunContext(wiring.ports, _with_inventory(record, inventory), runbook, recorder)
-    executor = Executor(context)
+    recorder = Recorder(journal, lease, view, secrets)
+    wiring, executor = _set_up(workspace, journal, record, recorder, secrets)
     _obey_signals(recorder)
     try:
+        inventory = executor.context.record.inventory
         if journal.shared and _is_behind(recorder, wiring, inventory):
             return ExitCode.WAITING
         state = executor.run()
+        while executor.is_amended:  # as if resumed, with the lease that it has
+            log.info("run %s: the plan is amended", record.id)
+            before, hidden = wiring, executor.context.hidden
+            wiring, executor = _set_up(workspace, journal, record, recorder, secrets)
+            before.close()
+            executor.context.hidden.update(hidden)
+            state = executor.run()
         log.info("run %s: %s", record.id, state)
         _report_the_end(workspace, journal, record)
         return executor.exit_code()
@@ -106,6 +113,22 @@ def carry_out(
     finally:
         recorder.release()
         wiring.close()
+
+
+def _set_up(
+    workspace: Workspace,
+    journal: SqlJournal,
+    record: RunRecord,
+    recorder: Recorder,
+    secrets: SecretsInUse,
+) -> tuple[Wiring, Executor]:
+    """Put an executor together for the plan that is in force."""
+    now = as_amended(record, recorder.view)
+    inventory = with_paths(workspace, now.inventory)
+    wiring = wire(workspace, journal, inventory, now.environment, secrets=secrets)
+    runbook = load(now.source, actions=wiring.actions, file=now.file)
+    context = RunContext(wiring.ports, _with_inventory(now, inventory), runbook, recorder)
+    return wiring, Executor(context)
 
 
 def _is_behind(recorder: Recorder, wiring: Wiring, inventory: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from dr.engine.core.amendment import amendments_first
 from dr.engine.core.ports import Estimates, RunRecord
 from dr.engine.core.questions import Option, QuestionKind
 from dr.engine.core.states import ENDED
@@ -105,10 +106,10 @@ def _waiting(asked: QuestionView, inventory: Mapping[str, Any]) -> Waiting:
 
 def _next(record: RunRecord, view: RunView) -> str:
     """Return the command that moves the run on; empty when it moves by itself."""
-    for asked in view.open_questions():
+    for asked in amendments_first(view):
         question = asked.question
         match question.kind:
-            case QuestionKind.GATE:
+            case QuestionKind.GATE | QuestionKind.AMENDMENT:
                 return f"dr approve {record.id} {question.step} --reason '…'"
             case QuestionKind.TASK:
                 return f"dr answer {record.id} {question.step} done"

@@ -69,14 +69,16 @@ def wire(
     environment: str,
     *,
     reach: Reach = Reach.ACT,
+    secrets: SecretsInUse | None = None,
 ) -> Wiring:
     """Put the real parts together.
 
     Args:
         inventory: the snapshot that the run keeps, with ``paths`` filled in.
         reach: what the connections are able to do, whatever an action asks of them.
+        secrets: those that were resolved before in this process, so that they stay masked.
     """
-    secrets = SecretsInUse(workspace.directory)
+    secrets = secrets or SecretsInUse(workspace.directory)
     connections: Connections = Unreachable()
     if reach is not Reach.NOTHING:
         read_only = reach is Reach.LOOK

@@ -228,4 +228,6 @@ _LISTENERS: dict[Kind, Callable[[Chronicle, Event], None]] = {
     Kind.OP_ACCEPT: _wish,
     Kind.OP_UNDO: _wish,
     Kind.OP_NOTE: _wish,
+    Kind.OP_AMEND: _wish,
+    Kind.RUN_AMENDED: _wish,
 }

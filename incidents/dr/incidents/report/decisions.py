@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dr.engine.core.events import Kind
+from dr.engine.core.amendment import in_brief
+from dr.engine.core.events import Event, Kind
 from dr.engine.core.questions import Answer, Option
 from dr.engine.core.values import UNKNOWN, Text
 from dr.engine.core.view import QuestionView, RunView
@@ -111,10 +112,10 @@ def operators(told: Chronicle, names: Names) -> tuple[OperatorFacts, ...]:
     return tuple(
         OperatorFacts(
             at=event.at,
-            what=str(event.kind).removeprefix("op."),
+            what=str(event.kind).rpartition(".")[2],
             by=names.person(event.data.get("by")),
             step=event.step or "",
-            text=str(event.data.get("text") or event.data.get("because") or ""),
+            text=_told(event),
         )
         for event in told.wishes
     )
@@ -131,6 +132,12 @@ def jobs(view: RunView) -> tuple[JobFacts, ...]:
         )
         for step, unit in view.jobs_left()
     )
+
+
+def _told(event: Event) -> str:
+    text = str(event.data.get("text") or event.data.get("because") or "")
+    diff = event.data.get("diff")
+    return f"{text} [{in_brief(diff)}]" if diff else text
 
 
 def ladders(view: RunView, lines: list[Outlined], told: Chronicle) -> tuple[LadderFacts, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from dr.engine.core.amendment import as_amended
 from dr.engine.core.events import Event
 from dr.engine.core.ports import RunRecord
 from dr.engine.core.states import ENDED
@@ -48,6 +49,7 @@ def report_data(record: RunRecord, events: Sequence[Event]) -> ReportData:
     Works at any moment of a run; before its true end the report is provisional.
     """
     view, told = fold(record.id, events), Chronicle.of(events)
+    record = as_amended(record, view)
     names, lines = Names(record.inventory), outline(view)
     moments = _moments(view, told)
     loss = _loss(view, lines, names)

@@ -180,6 +180,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "kind_doubt": ("doubt", "存疑"),
     "kind_failure": ("failure", "失败处理"),
     "kind_fallback": ("next way", "改用下一方案"),
+    "kind_amendment": ("amendment of the plan", "计划修订"),
     "escalated": ("escalated to {groups}", "已升级至 {groups}"),
     "open": ("no answer yet", "尚无答复"),
     "outcome_is": ("outcome: {outcome}", "结果：{outcome}"),
@@ -193,6 +194,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "verdict_cancelled": ("not needed any more", "不再需要"),
     "verdict_settled": ("settled without an answer", "无需答复，已澄清"),
     "verdict_void": ("void: the plan changed", "作废：计划已变更"),
+    "verdict_withdrawn": ("taken back", "已撤回"),
     "verdict_done": ("done", "已完成"),
     "verdict_not-done": ("not done", "未完成"),
     "verdict_failed": ("failed", "失败"),
@@ -241,6 +243,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "job_unknown": ("unknown", "待核实"),
     "job_left": ("left to come to its end", "未予中断，待其自行结束"),
     "job_": ("unknown", "待核实"),
+    "op_amend": ("amend: proposed", "提出修订"),
+    "op_amended": ("the plan was amended", "计划已修订"),
     # evidence
     "evidence": ("Where this comes from", "报告来源"),
     "from_journal": (
