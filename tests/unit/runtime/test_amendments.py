@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from dr.engine.core.errors import NotAllowedError, UserError
+from dr.engine.core.amendment import open_amendment
+from dr.engine.core.errors import LostContactError, NotAllowedError, UserError
 from dr.engine.core.events import Draft, Event, Kind
 from dr.engine.core.questions import Answer, Question, QuestionKind
 from dr.engine.core.states import RunState
@@ -86,7 +88,7 @@ def test_a_new_step_runs_once_a_removed_one_never_and_a_changed_one_as_it_is_now
     assert world.run_answering(approving(world)) is RunState.SUCCEEDED
     assert world.outside.order == ["first", "second", "new"]
     assert action.seen_inputs == [{"x": 1}, {"x": 22}, {"x": 4}]
-    assert "third" not in world.view().steps
+    assert set(world.view().steps) == {"first", "choose", "second", "new"}
 
 
 def test_until_all_have_signed_the_run_goes_on_with_its_old_plan() -> None:
@@ -249,6 +251,89 @@ def live_until_amended(world: MadeUpWorld, count: int) -> None:
     live_until(world, lambda: len(amended(world)) == count)
 
 
+LADDER = """  - id: way
+    try:
+      - {name: one, steps: [{id: inner, uses: do.slow}]}
+      - {name: two, steps: [{id: other, uses: do.it}]}
+"""
+CHOOSES = GATE.replace("approvers:", "chooses: way, approvers:")
+
+
+def test_a_rung_under_way_goes_on_and_its_gate_is_not_asked_again() -> None:
+    outside, held = Outside(), threading.Event()
+    slow = Do(outside, "do.slow", while_acting=waits_for(held))
+    action = Do(outside)
+    world = MadeUpWorld(source(FIRST, CHOOSES, LADDER, SECOND), action, slow)
+    world.outside = outside
+
+    def interfere() -> None:
+        wait_for(lambda: "inner" in outside.order, 5, "the rung")
+        with pytest.raises(UserError, match="step 'way' of run"):
+            propose(world, source(FIRST, CHOOSES, LADDER.replace("other", "another"), SECOND))
+        propose(world, source(FIRST, CHOOSES, LADDER, SECOND.replace("x: 2", "x: 22")))
+        wait_for(lambda: world.view().questions["@amendment#1"].answers, 5, "the approval")
+        held.set()
+
+    person = threading.Thread(target=interfere)
+    person.start()
+    assert world.run_answering(approving(world)) is RunState.SUCCEEDED
+    person.join(5)
+    assert amended(world)[0].data["asked_again"] == []
+    assert outside.order == ["first", "inner", "second"]
+    assert action.seen_inputs[-1] == {"x": 22}
+
+
+def test_a_gate_with_nothing_left_behind_it_is_not_asked_again() -> None:
+    task = (
+        "  - {id: task, uses: human.task, needs: [], with: {group: leadership, "
+        "instructions: {en: x, zh: x}}}\n"
+    )
+    gate, after = GATE.replace("uses:", "needs: [], uses:"), "  - {id: after, uses: do.it%s}\n"
+    world = MadeUpWorld(source(gate, SECOND, task, after % ""), Do(Outside()))
+
+    def answer(question: Question) -> Answer | None:
+        if question.kind is not QuestionKind.TASK:
+            return world.says("ana", "approve", reason="yes")
+        if "second" in world.view().steps and "@amendment#1" not in world.view().questions:
+            propose(world, source(gate, SECOND, task, after % ", with: {x: 5}"))
+        return world.says("bo", "done") if amended(world) else None
+
+    assert world.run_answering(answer) is RunState.SUCCEEDED
+    assert amended(world)[0].data["asked_again"] == []
+
+
+def test_a_service_that_differs_is_looked_at_anew() -> None:
+    head = "inputs:\n  - {id: service, type: service}\nsteps:\n"
+    text = source(GATE, SECOND).replace("steps:\n", head, 1)
+    world = MadeUpWorld(text, Do(Outside()), inputs={"service": "registry"})
+    live_until(world, lambda: bool(questions(world, QuestionKind.GATE)))
+    registry = {"title": {"en": "registry", "zh": ""}, "members": ["db-b"]}
+    propose(world, text, inventory={**INVENTORY, "services": {"registry": registry}})
+    assert len(kinds(world, Kind.RUN_FACTS)) == 1
+    assert world.run_answering(approving(world)) is RunState.SUCCEEDED
+    assert len(kinds(world, Kind.RUN_FACTS)) == 2
+
+
+def test_a_run_in_doubt_is_amended_and_the_doubt_stays_one() -> None:
+    outside = Outside()
+    lost = LostContactError("the line went dead")
+    blind = Do(outside, "do.blind", attaches=False, probes=False, raises=[lost])
+    steps = "  - {id: first, uses: do.blind, needs: []}\n"
+    world = MadeUpWorld(source(steps, SECOND), Do(outside), blind)
+    world.outside = outside
+    live_until(world, lambda: bool(questions(world, QuestionKind.DOUBT)))
+    propose(world, source(steps, SECOND, NEW))
+
+    def answer(question: Question) -> Answer | None:
+        if question.kind is QuestionKind.DOUBT:
+            return world.says("bo", "done", reason="I looked") if amended(world) else None
+        return world.says("ana", "approve", reason="yes")
+
+    assert world.run_answering(answer) is RunState.SUCCEEDED
+    assert len(questions(world, QuestionKind.DOUBT)) == 1
+    assert outside.order == ["first", "second", "new"]
+
+
 # -- what is refused
 
 BEGUN = "has begun, and would not be what it is"
@@ -295,6 +380,38 @@ def test_rules_of_approval_never_change(steps: tuple[str, ...], said: str) -> No
     with pytest.raises(NotAllowedError, match=said) as caught:
         propose(world, source(*steps))
     assert caught.value.hint.startswith("Put the gate")
+
+
+@pytest.mark.parametrize(
+    ("group", "inputs", "inventory"),
+    [
+        ("${{ inputs.word }}", {"word": "z"}, {}),
+        ("${{ service.owner }}", {}, {"services": {"registry": {"owner": "x"}}}),
+        ("${{ steps.late.outputs.value }}", {}, {}),
+    ],
+    ids=["input", "service", "step"],
+)
+def test_who_decides_does_not_change_by_what_a_gate_refers_to(
+    group: str, inputs: dict[str, str], inventory: dict[str, object]
+) -> None:
+    """The gate is still to come, behind steps that are still to come."""
+    task = (
+        "  - {id: task, uses: human.task, needs: [], with: {group: leadership, "
+        "instructions: {en: x, zh: x}}}\n"
+    )
+    gate = GATE.replace("group: leadership", f"group: '{group}'")
+    late = "  - {id: late, uses: do.it, with: {x: 1}}\n"
+    given = "inputs:\n  - {id: service, type: service}\n  - {id: word}\n  - {id: other}\n"
+    text = source(task, late, gate, SECOND).replace("steps:\n", f"{given}steps:\n", 1)
+    before = {"service": "registry", "word": "a", "other": "b"}
+    world = MadeUpWorld(text, Do(Outside()), inputs=before)
+    live_until(world, lambda: bool(questions(world, QuestionKind.TASK)))
+    new = text.replace("x: 1", "x: 7") if "steps.late" in group else text
+    with pytest.raises(NotAllowedError, match="'choose' would not be asked as it is"):
+        propose(
+            world, new,
+            inputs={**before, **inputs}, inventory={**INVENTORY, **inventory},
+        )  # fmt: skip
 
 
 def test_a_plan_that_is_the_same_is_no_amendment() -> None:
@@ -363,6 +480,48 @@ def test_who_started_the_run_or_wants_it_amended_does_not_count() -> None:
     (asked,) = questions(world, QuestionKind.AMENDMENT)
     assert (asked.approvers, asked.quorum) == ("leadership", 1)
     assert set(asked.distinct_from) == {"cai", "bo"}
+
+
+def test_gates_that_were_asked_sign_and_those_to_come_decide_later() -> None:
+    rare = GATE.replace("choose", "attest").replace("approvers:", "quorum: 2, approvers:")
+    world, _ = at_the_gate(FIRST, GATE, SECOND, rare, THIRD)
+    propose(world, source(FIRST, GATE, SECOND, rare, THIRD, NEW))
+    (asked,) = questions(world, QuestionKind.AMENDMENT)
+    assert (asked.approvers, asked.quorum) == ("leadership", 1)
+
+
+def test_two_groups_both_have_to_sign() -> None:
+    other = GATE.replace("choose", "also").replace("leadership", "support")
+    groups = {"leadership": {"members": ["ana", "bo"]}, "support": {"members": ["eva"]}}
+    people = {**INVENTORY["people"], "eva": {}}
+    world = MadeUpWorld(
+        source(FIRST, GATE, SECOND, other.replace("uses:", "needs: [first], uses:"), THIRD)
+    )
+    world.record = replace(
+        world.record, inventory={**INVENTORY, "people_groups": groups, "people": people}
+    )
+    world.journal.disk.runs.clear()
+    world.journal.create(world.record, [Draft(Kind.RUN_CREATED, data={"runbook": "made-up"})])
+    live_until(world, lambda: len(questions(world, QuestionKind.GATE)) == 2)
+    propose(world, world.record.source + NEW)
+    asked = questions(world, QuestionKind.AMENDMENT)
+    assert [(q.id, q.approvers) for q in asked] == [
+        ("@amendment#1", "leadership"), ("@amendment#2", "support"),
+    ]  # fmt: skip
+
+    def answer(question: Question) -> Answer | None:
+        by = "eva" if question.approvers == "support" else "ana"
+        if question.kind is QuestionKind.AMENDMENT:
+            if by == "eva":
+                first = world.view().questions["@amendment#1"]
+                assert first.is_open  # one group alone changes nothing
+                return world.says(by, "approve", reason="y") if first.answers else None
+            return world.says(by, "approve", reason="yes")
+        return None if open_amendment(world.view()) else world.says(by, "approve", reason="yes")
+
+    assert world.run_answering(answer) is RunState.SUCCEEDED
+    assert amended(world)[0].data["approved_by"] == ["ana", "eva"]
+    assert amended(world)[0].data["asked_again"] == ["choose", "also"]
 
 
 def test_a_run_without_gates_asks_the_owner_and_without_one_it_is_refused() -> None:

@@ -6,7 +6,7 @@ whole; what has begun stays as it began.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -207,7 +207,6 @@ def affected(old: Runbook, service: str | None, diff: Mapping[str, Any], names: 
     """
     steps = diff["steps"]
     differ = {step["id"] for kind in ("changed", "removed") for step in steps[kind]}
-    differ |= {step.ladder for step in old.walk() if step.ladder and step.id in differ}
     found = []
     for step in old.walk():
         inside = [step.id, *(s.id for rung in step.rungs for s in rung.steps)]
@@ -217,13 +216,27 @@ def affected(old: Runbook, service: str | None, diff: Mapping[str, Any], names: 
 
 
 def _refers(step: Step, service: str | None, diff: Mapping[str, Any], names: Names) -> bool:
-    said, entries = _own(step), entry_names(diff)
-    for name in names(said):
-        if name[0] == "inputs" and (len(name) == 1 or name[1] in diff["inputs"]):
+    said = _own(step)
+    named = entry_names(diff).intersection(texts(said))
+    return bool(named) or _reads(names(said), service, diff)
+
+
+def _reads(
+    said: Iterable[tuple[str | int, ...]],
+    service: str | None,
+    diff: Mapping[str, Any],
+    steps: Collection[str] = (),
+) -> bool:
+    """Whether one of the names stands for something that differs; ``steps`` are such steps."""
+    for root, *rest in said:
+        named = rest[0] if rest else None
+        if root == "inputs" and (named is None or named in diff["inputs"]):
             return True
-        if name[0] == "service" and service in entries:
+        if root == "service" and service in entry_names(diff):
             return True
-    return bool(entries.intersection(texts(said)))
+        if root == "steps" and named in steps:
+            return True
+    return False
 
 
 def entry_names(diff: Mapping[str, Any]) -> set[str]:
@@ -292,21 +305,26 @@ def _waits_for(step: Step) -> tuple[str, ...]:
 class Weaker:
     """A rule of approval that would change: of ``gate``, which would not guard ``step``.
 
-    ``step`` is "" when the gate itself differs, is gone, or refers to an input that differs.
+    ``step`` is "" when the gate itself differs, is gone, or refers to something that differs.
     """
 
     gate: str
     step: str = ""
 
 
-def weakened(old: Runbook, new: Runbook, diff: Mapping[str, Any], names: Names) -> Weaker | None:
+def weakened(
+    old: Runbook, new: Runbook, service: str | None, diff: Mapping[str, Any], names: Names
+) -> Weaker | None:
     """Return the first rule of approval that would change; None when every rule stays.
 
     All of a gate counts but the sentence that it asks, and so does the gate of an undo.
     """
+    differ = set(affected(old, service, diff, names))
     for gate in gates(old):
         kept = new.by_id.get(gate.id)
-        if kept is None or _rules(gate) != _rules(kept) or _reads(_rules(gate), diff, names):
+        if kept is None or _rules(gate) != _rules(kept):
+            return Weaker(gate.id)
+        if _reads(names(_rules(gate)), service, diff, differ):
             return Weaker(gate.id)
         lost = set(behind(old, gate.id)) & set(new.by_id) - set(behind(new, gate.id))
         if lost:
@@ -322,10 +340,6 @@ def _rules(gate: Step) -> dict[str, Any]:
     said = {name: value for name, value in gate.with_.items() if name not in _NO_RULE}
     also = (gate.condition, gate.drill, gate.on_failure, gate.deadline)
     return {"uses": gate.uses, "with": plain(said), "also": plain(also)}
-
-
-def _reads(rules: Any, diff: Mapping[str, Any], names: Names) -> bool:
-    return any(n[0] == "inputs" and (len(n) == 1 or n[1] in diff["inputs"]) for n in names(rules))
 
 
 def _undo_gate(step: Step) -> Any:

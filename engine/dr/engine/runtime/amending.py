@@ -36,6 +36,9 @@ class Amending:
     def take_up(self) -> bool:
         """Write the amendment down if it is due; return whether the run has another plan now."""
         self.course.amends = False
+        if not open_amendment(self.context.view):
+            return False
+        self.context.recorder.poll()  # what people said last counts
         asked = open_amendment(self.context.view)
         if not asked or self.course.ends:
             return False

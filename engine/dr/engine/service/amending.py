@@ -253,7 +253,9 @@ def _require_people(before: RunRecord, inventory: Mapping[str, Any]) -> None:
 def _refuse(plans: Plans, diff: Mapping[str, Any], grammar: Grammar) -> None:
     if is_nothing(diff):
         raise _refused(f"nothing of run {plans.view.id} would change")
-    weaker = weakened(plans.old, plans.new, diff, grammar.names_in)
+    weaker = weakened(
+        plans.old, plans.new, _service(plans.old, plans.before), diff, grammar.names_in
+    )
     if weaker is not None:
         raise _weaker(weaker)
 

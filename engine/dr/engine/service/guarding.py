@@ -29,7 +29,10 @@ class Guard:
 
 
 def guards_of(view: RunView, runbook: Runbook, record: RunRecord, by: str) -> list[Guard]:
-    """Return the group of each gate with its greatest quorum; without a gate the runbook's owner.
+    """Return the groups of the gates asked so far, each with its greatest quorum.
+
+    A gate that is still to come will decide about the new plan itself.  Where none was asked yet
+    the first on the page counts, and without any gate the runbook's owner.
 
     Args:
         by: who wants the run amended; like whoever started it, that person counts nowhere.
@@ -39,7 +42,8 @@ def guards_of(view: RunView, runbook: Runbook, record: RunRecord, by: str) -> li
     """
     excluded = (record.requester, by)
     found: dict[str, Guard] = {}
-    for gate in gates(runbook):
+    all_of = gates(runbook)
+    for gate in [g for g in all_of if view.questions_of(g.id)] or all_of[:1]:
         one = _asked_of(view, gate, record)
         known = found.get(one.group, Guard(one.group, 1, ()))
         who = dict.fromkeys((*known.distinct_from, *one.distinct_from, *excluded))
