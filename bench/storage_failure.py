@@ -86,7 +86,7 @@ def _by_dr(directory: Path) -> float:
     env = {**os.environ, "DR_WORKSPACE": str(directory / "workspace"), "LANG": "C.UTF-8"}
     began = time.monotonic()
     run = subprocess.Popen(
-        [DR, "run", "storage-failure", "--requester", "liu.yang", "--json"],
+        [DR, "run", "storage-failure", "-i", "closing=later", "--requester", "liu.yang", "--json"],
         env=env,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -174,7 +174,7 @@ def _when_branches(*, failing: bool) -> list[dict[str, Any]]:
 def recover(progress: Progress) -> None:
     """Run the runbook to its gate, through it, and to its end."""
     heading(both("dr recovers", "dr 执行恢复"))
-    words = ("run", RUNBOOK, "--no-wait", "--requester", REQUESTER)
+    words = ("run", RUNBOOK, "-i", "closing=later", "--no-wait", "--requester", REQUESTER)
     code = type_dr(*words, quiet=ON_TERMINAL, well=(0, WAITING, VIEW_LEFT))
     runs = ask_dr("status")["runs"]
     progress.run = runs[0]["id"] if runs else ""
@@ -255,6 +255,10 @@ def say_what_next(progress: Progress) -> None:
     offer(
         (("status",), both("how runs stand", "处置任务一览")),
         (("show", progress.run), both("everything known of this run", "本次处置的全部记录")),
+        (
+            ("reconcile", "open", progress.run, "--by", LEADER),
+            both("lets the branches reconcile their business", "组织各网点业务核对"),
+        ),
         (("lab", "status"), both("hosts, and what the branches do", "主机与网点状态")),
         (
             ("lab", "break", "storage-killed", "db-b"),

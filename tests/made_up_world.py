@@ -346,6 +346,7 @@ class MadeUpWorld:
         gates = [
             Asks(self.outside, "gate.approve", ActionKind.GATE),
             Asks(self.outside, "human.task", ActionKind.TASK),
+            Asks(self.outside, "reconcile.close", ActionKind.SESSION),
         ]
         named = {a.spec.name for a in actions}
         own = [] if "do.it" in named else [Do(self.outside)]

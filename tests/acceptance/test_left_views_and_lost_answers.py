@@ -32,7 +32,15 @@ def on_terminal(scene: Scene, *words: str) -> Iterator[tuple[subprocess.Popen[by
     environment = {**scene.environment(), "TERM": "xterm-256color"}
     process = subprocess.Popen(
         # whoever started the tests may have ignored hang-ups, and that is inherited
-        ["env", "--default-signal=HUP", "setsid", "--ctty", "--wait", str(DR), *words],
+        [
+            "env",
+            "--default-signal=HUP",
+            "setsid",
+            "--ctty",
+            "--wait",
+            str(DR),
+            *scene.typed(*words),
+        ],
         env=environment,
         cwd="/",
         stdin=theirs,

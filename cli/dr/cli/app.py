@@ -52,6 +52,7 @@ VERBS: dict[str, Lazy] = {
     "continue": _at("continue_", N_("Take the pause of a run back.")),
     "amend": _at("amend", N_("Change what has not begun of a run, with an approval.")),
     "abort": _at("abort", N_("Give a run up; its closing steps still run.")),
+    "reconcile": _at("reconcile", N_("Have the branches compare, correct and sign off.")),
     "journal": _at("journal", N_("Check the journal of a run, or write it as evidence.")),
     "inventory": _at("inventory", N_("Show or check hosts, services and people.")),
     "standing": _at("standing", N_("Sign an authorisation beforehand, within bounds.")),

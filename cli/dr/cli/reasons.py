@@ -78,6 +78,7 @@ _QUESTION_WORDS: Mapping[str, str] = {
     "failure": N_("failure"),
     "fallback": N_("next rung"),
     "amendment": N_("amendment"),
+    "reconciliation": N_("reconciliation"),
 }
 
 

@@ -11,6 +11,7 @@ from dr.cli.jobs import job_lines
 from dr.cli.lines import Line, Span, fitted, line
 from dr.cli.outline import PHASES, Outline, OutlineStep
 from dr.cli.reasons import run_reason, say_reason
+from dr.cli.reconciled import sum_lines as session_lines
 from dr.cli.sayings import say_error
 from dr.cli.text import _
 from dr.cli.width import cells, column, cut, wrap
@@ -325,6 +326,8 @@ def _question(frame: Frame, asked: QuestionView) -> list[Line]:
         line(("@ ", "warn"), (f"{question.id}", "strong")),
         *(line(part) for part in wrap(say(question.asks), frame.width, first="  ", rest="  ")),
     ]
+    if question.kind is QuestionKind.RECONCILIATION and frame.view.session is not None:
+        return [*lines, *session_lines(frame.view.session, frame.now)]
     who = ", ".join(_awaited(frame, question.id)) or question.approvers or _("anyone")
     text = "  " + _("awaits {who} since {time} ({length})").format(
         who=who, time=clock(asked.opened), length=waited
@@ -384,6 +387,8 @@ def next_command(view: RunView) -> str:
             return f"dr approve {view.id} {question.step}"
         if question.kind is QuestionKind.DOUBT:
             return f"dr resolve {view.id} {question.step} --as done|not-done|failed --because …"
+        if question.kind is QuestionKind.RECONCILIATION:
+            return f"dr reconcile status {view.id}"
         verdicts = "|".join(question.verdicts or ("done", "failed"))
         return f"dr answer {view.id} {question.step} {verdicts}"
     if view.state.ended:

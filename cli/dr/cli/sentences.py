@@ -313,6 +313,61 @@ def _amended(event: Event, _view: RunView, _outline: Outline) -> str:
     return words + _changes(event) + tail
 
 
+def _reconcile_opened(event: Event, _view: RunView, _outline: Outline) -> str:
+    count = len(event.data["branches"])
+    return ngettext(
+        "reconciliation opened with {n} branch", "reconciliation opened with {n} branches", count
+    ).format(n=count)
+
+
+def _reconcile_received(event: Event, _view: RunView, _outline: Outline) -> str:
+    data = event.data
+    words = _("{branch} handed in {name}").format(branch=data["branch"], name=data.get("name", ""))
+    return words + _tail(data.get("problem"))
+
+
+def _reconcile_compared(event: Event, _view: RunView, _outline: Outline) -> str:
+    data = event.data
+    if data.get("problem"):
+        words = _("{branch} could not be compared").format(branch=data["branch"])
+        return words + _tail(data["problem"])
+    count = len(data["cases"])
+    return ngettext(
+        "{branch} compared: {n} difference", "{branch} compared: {n} differences", count
+    ).format(branch=data["branch"], n=count)
+
+
+def _reconcile_decided(event: Event, _view: RunView, _outline: Outline) -> str:
+    data = event.data
+    said = {
+        "propose": _("{by} proposes for {case}: {what}"),
+        "approve": _("{by} approves {case}"),
+        "dispute": _("{by} sends {case} back"),
+        "assign": _("{by} gives {case} to {what}"),
+    }[str(data["verb"])]
+    what = data.get("resolution") or data.get("owner") or ""
+    return said.format(by=data["by"], case=data["case"], what=what) + _said(data.get("reason"))
+
+
+def _reconcile_signed(event: Event, _view: RunView, _outline: Outline) -> str:
+    return _("{by} signs for {branch}").format(by=event.data["by"], branch=event.data["branch"])
+
+
+def _reconcile_waived(event: Event, _view: RunView, _outline: Outline) -> str:
+    words = _("{by} waives {branches}").format(
+        by=event.data["by"], branches=", ".join(map(str, event.data["branches"]))
+    )
+    return words + _said(event.data.get("reason"))
+
+
+def _reconcile_reminded(event: Event, _view: RunView, _outline: Outline) -> str:
+    return _("overdue: {branches}").format(branches=", ".join(map(str, event.data["branches"])))
+
+
+def _reconcile_closed(_event: Event, _view: RunView, _outline: Outline) -> str:
+    return _("reconciliation closed")
+
+
 _SENTENCES: Mapping[Kind, Callable[[Event, RunView, Outline], str | None]] = {
     Kind.RUN_CREATED: _run_created,
     Kind.RUN_LEASE: _run_lease,
@@ -320,7 +375,7 @@ _SENTENCES: Mapping[Kind, Callable[[Event, RunView, Outline], str | None]] = {
     Kind.RUN_FACTS: _facts,
     Kind.RUN_STATE: _run_state,
     Kind.RUN_RECOVERED: _run_recovered,
-    Kind.RUN_CLOSED: lambda _e, _v, _o: _("closed: the branches have signed off"),
+    Kind.RUN_CLOSED: lambda _e, _v, _o: _("closed: the business of the branches is settled"),
     Kind.RUN_ENDED: _run_state,
     Kind.STEP_PLANNED: _step_planned,
     Kind.STEP_WAITING: _step_waiting,
@@ -343,6 +398,15 @@ _SENTENCES: Mapping[Kind, Callable[[Event, RunView, Outline], str | None]] = {
     Kind.QUESTION_ANSWERED: _question_answered,
     Kind.QUESTION_ESCALATED: _question_escalated,
     Kind.QUESTION_CLOSED: _question_closed,
+    Kind.RECONCILE_OPENED: _reconcile_opened,
+    Kind.RECONCILE_RECEIVED: _reconcile_received,
+    Kind.RECONCILE_COMPARED: _reconcile_compared,
+    Kind.RECONCILE_DECIDED: _reconcile_decided,
+    Kind.RECONCILE_SIGNED: _reconcile_signed,
+    Kind.RECONCILE_WAIVED: _reconcile_waived,
+    Kind.RECONCILE_REMINDED: _reconcile_reminded,
+    Kind.RECONCILE_CLOSED: _reconcile_closed,
+    Kind.RECONCILE_REOPENED: _wish(N_("{by} opens the reconciliation again")),
     Kind.OP_PAUSE: _wish(N_("{by} pauses the run")),
     Kind.OP_CONTINUE: _wish(N_("{by} lets the run continue")),
     Kind.OP_ABORT: _wish(N_("{by} aborts the run")),

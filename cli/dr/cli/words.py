@@ -90,6 +90,7 @@ WAIT_WORDS: Mapping[str, str] = {
     "gate": N_("an approval"),
     "person": N_("a person"),
     "task": N_("a person"),
+    "reconciliation": N_("the branches"),
     "lock": N_("a lock"),
     "batch": N_("the batch before"),
     "retry": N_("its next attempt"),

@@ -11,7 +11,7 @@ from dr.lab import business
 from dr.lab.enter import CONTROL
 from dr.lab.keys import public_key
 from dr.lab.office import LEDGER
-from dr.lab.people import GROUPS, PEOPLE, Person
+from dr.lab.people import GROUPS, HEADS, PEOPLE, Person
 from dr.lab.plan import LabPlan
 from dr.lab.postgres import DATABASE, PGBACKREST_CONF, PORT, SOCKET_DIR, STANZA
 from dr.lab.topology import PREFIX, Cluster, Topology
@@ -282,6 +282,8 @@ def branches_file(topology: Topology, environment: str) -> str:
             f"    title: {{ en: {branch.title_en}, zh: {branch.title_zh} }}",
             f"    host: {branch.name}",
             f'    phone: "+86-10-5550-{1000 + number}"',
+            f"    responsible: {HEADS[(number - 1) % len(HEADS)]}",
+            "    group: clerks",
             "    ledger:",
             "      kind: csv",
             f"      path: {LEDGER}",

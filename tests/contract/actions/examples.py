@@ -27,6 +27,14 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "instructions": TWO,
         "evidence": [{"id": "barcode", "type": "string", "required": True}],
     },
+    "reconcile.close": {
+        "service": "registry",
+        "compared": {"branch-01": {}},
+        "close_when": {"signed_off": "100%", "unexplained": 0, "waivable": "95%"},
+        "waiver": {"group": "leadership"},
+        "due": "24h",
+        "escalate": [{"group": "deputies", "after": "48h"}],
+    },
     "gate.approve": {
         "ask": TWO,
         "approvers": {"group": "leadership"},

@@ -49,6 +49,7 @@ def test_every_verb_of_the_design_is_there() -> None:
         "abort",
         "undo",
         "journal",
+        "reconcile",
         "inventory",
         "lab",
         "schema",

@@ -592,8 +592,9 @@ class Breaking(MemoryJournal):
         *,
         lease: Lease | None = None,
         open_question: str | None = None,
+        after: int | None = None,
     ) -> list[Event]:
-        written = super().append(run, drafts, lease=lease, open_question=open_question)
+        written = super().append(run, drafts, lease=lease, open_question=open_question, after=after)
         if any(d.kind is Kind.FINISHED for d in drafts):
             raise OSError("input/output error")
         return written

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,6 +28,7 @@ class Collection:
 
     ledgers: Mapping[str, Ledger]
     unknown: Mapping[str, str]
+    contents: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -56,22 +57,29 @@ def collect(
     numbers = sequence_names(service)
     ledgers: dict[str, Ledger] = {}
     unknown: dict[str, str] = {}
+    contents: dict[str, bytes] = {}
     pool = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="ledger")
     try:
         futures = {
-            name: pool.submit(_read, connections, name, data, numbers, within)
+            name: pool.submit(_read, connections, name, data, within)
             for name, data in branches.items()
         }
         wait(futures.values(), timeout=within.total_seconds() + 1)
         for name, future in futures.items():
-            answer = future.result() if future.done() else f"no answer within {within}"
-            if isinstance(answer, str):
-                unknown[name] = answer
+            content = future.result() if future.done() else f"no answer within {within}"
+            if isinstance(content, bytes):
+                contents[name] = content
             else:
-                ledgers[name] = answer
+                unknown[name] = content
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    return Collection(ledgers, unknown)
+    for name, content in contents.items():
+        read = understood(name, content, branches[name], numbers)
+        if isinstance(read, str):
+            unknown[name] = read
+        else:
+            ledgers[name] = read
+    return Collection(ledgers, unknown, contents)
 
 
 def sequence_names(service: Service) -> list[str]:
@@ -79,14 +87,20 @@ def sequence_names(service: Service) -> list[str]:
     return [str(s["name"]) for s in service.business.get("sequences") or ()]
 
 
-def _read(
-    connections: Connections,
-    name: str,
-    data: Mapping[str, Any],
-    numbers: Sequence[str],
-    timeout: timedelta,
+def understood(
+    name: str, content: bytes, branch: Mapping[str, Any], numbers: Sequence[str]
 ) -> Ledger | str:
-    """Return a branch's ledger, or why there is none."""
+    """Return the ledger that ``content`` is, or why it can not be understood."""
+    try:
+        return read_ledger(name, content, Shape.of(branch.get("ledger") or {}), numbers)
+    except LedgerError as error:
+        return error.message
+
+
+def _read(
+    connections: Connections, name: str, data: Mapping[str, Any], timeout: timedelta
+) -> bytes | str:
+    """Return the file of a branch's ledger, or why there is none."""
     ledger = data.get("ledger") or {}
     if ledger.get("kind", "csv") != "csv" or not ledger.get("path"):
         return "its ledger is not a CSV file; only those can be read yet"
@@ -99,7 +113,4 @@ def _read(
         return f"it has no file {ledger['path']}"
     if len(content) >= _MAX_BYTES:
         return f"its ledger is larger than {_MAX_BYTES >> 20} MiB"
-    try:
-        return read_ledger(name, content, Shape.of(ledger), numbers)
-    except LedgerError as error:
-        return error.message
+    return content

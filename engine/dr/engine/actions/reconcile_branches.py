@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from dr.engine.actions.branch_cases import evidence_folder, keep, result_data
 from dr.engine.actions.branch_ledgers import Collection, collect, sequence_names
 from dr.engine.actions.central_records import compare_branches
 from dr.engine.actions.driver import Driver, specify
@@ -61,6 +62,10 @@ class Reconcile(Driver[ReconcileInput]):
             "unknown_branches": "list",
             "complete": "boolean",
             "files": "list",
+            "compared": "map",
+            "service": "string",
+            "host": "string",
+            "since": "moment",
         },
     )
 
@@ -94,7 +99,11 @@ class Reconcile(Driver[ReconcileInput]):
             point - given.margin if point else None,
         )
         files = self._write(attempt, world, results)
-        return Outcome(_outputs(service, results, collection, point, files))
+        outputs = _outputs(service, results, collection, point, files)
+        compared = _compared(attempt.run, world.inventory, results, collection)
+        start = utc_text(point - given.margin) if point else None
+        where = {"service": service.id, "host": host, "since": start}
+        return Outcome({**outputs, "compared": compared, **where})
 
     def verify(self, attempt: Attempt, world: World, outcome: Outcome) -> Check:  # noqa: ARG002
         """Every list that was named lies there."""
@@ -128,6 +137,25 @@ class Reconcile(Driver[ReconcileInput]):
             path.write_text(worklist(result), encoding="utf-8", newline="")
             files.append(str(path))
         return files
+
+
+def _compared(
+    run: str,
+    inventory: Mapping[str, Any],
+    results: Mapping[str, BranchResult],
+    collection: Collection,
+) -> dict[str, Any]:
+    """Return by branch what a session begins with: the evidence, kept, and what it showed."""
+    folder = evidence_folder(inventory)
+    compared: dict[str, Any] = {name: {} for name in collection.unknown}
+    for name, content in collection.contents.items():
+        sha256 = keep(folder, content) if folder else ""
+        problem = collection.unknown.get(name, "")
+        told = {"sha256": sha256, "name": "ledger", "by": "dr", "via": "sftp"}
+        compared[name] = {"evidence": [{**told, "problem": problem} if problem else told]}
+        if name in results:
+            compared[name]["result"] = result_data(run, results[name], sha256)
+    return compared
 
 
 def _moment(text: str | None) -> datetime | None:

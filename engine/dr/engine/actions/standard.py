@@ -10,6 +10,7 @@ from dr.engine.actions.hosts import Connections
 from dr.engine.actions.http_check import HttpCheck
 from dr.engine.actions.human_task import HumanTask
 from dr.engine.actions.path_check import PathCheck
+from dr.engine.actions.reconcile_close import ReconcileClose
 from dr.engine.actions.recovery import recovery_actions
 from dr.engine.actions.registry import ActionRegistry, add_plugins
 from dr.engine.actions.report_write import report_actions
@@ -43,6 +44,7 @@ def standard_actions(
             AnsiblePlaybook(here, state or here / ".dr"),
             HumanTask(),
             GateApprove(),
+            ReconcileClose(),
             *recovery_actions(connections),
             *report_actions(),
         ]

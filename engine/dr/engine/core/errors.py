@@ -81,6 +81,12 @@ class LapsedError(DrError):
     code = "lapsed"
 
 
+class MovedError(DrError):
+    """The run moved on since what was to be written was decided; nothing was written."""
+
+    code = "moved"
+
+
 class JournalError(DrError):
     """The journal cannot be read or written; nothing acts without it."""
 

@@ -56,6 +56,16 @@ class Kind(StrEnum):
     QUESTION_ANSWERED = "question.answered"  # question, answer (see core.questions.Answer)
     QUESTION_ESCALATED = "question.escalated"  # question, to
     QUESTION_CLOSED = "question.closed"  # question, outcome, because, answers
+    # the reconciliation with the branches (see core.reconciliation)
+    RECONCILE_OPENED = "reconcile.opened"  # session, from, to, due, rule, branches, service, host
+    RECONCILE_RECEIVED = "reconcile.received"  # branch, sha256, name, by, via, problem
+    RECONCILE_COMPARED = "reconcile.compared"  # branch, evidence, entries, cases | problem
+    RECONCILE_DECIDED = "reconcile.decided"  # branch, case, verb, by, resolution, reason, reference
+    RECONCILE_SIGNED = "reconcile.signed"  # branch, digest, by, means, statement, signature
+    RECONCILE_WAIVED = "reconcile.waived"  # branches, by, reason, expires, statement, signature
+    RECONCILE_REMINDED = "reconcile.reminded"  # branches, to
+    RECONCILE_CLOSED = "reconcile.closed"  # how (signed_off|waived), by, totals
+    RECONCILE_REOPENED = "reconcile.reopened"  # by, because
     # what an operator wants; the engine obeys when it reads them
     OP_PAUSE = "op.pause"  # by
     OP_CONTINUE = "op.continue"  # by

@@ -34,6 +34,7 @@ class ActionKind(StrEnum):
     ACTION = "action"
     GATE = "gate"
     TASK = "task"
+    SESSION = "session"
 
 
 @dataclass(frozen=True)
@@ -399,11 +400,14 @@ class Journal(Protocol):
         *,
         lease: Lease | None = None,
         open_question: str | None = None,
+        after: int | None = None,
     ) -> list[Event]:
         """Append events in order, and bring the index tables into line, in one transaction.
 
         Args:
             lease: the engine's; None for an operator's process (op.*, question.answered).
+            after: refuse with MovedError unless the newest event has this number: what the events
+                rest on was read before.
             open_question: refuse with UserError unless this question is open, and refuse a
                 second answer of one person to it (unique constraint).
 

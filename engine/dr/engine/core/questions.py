@@ -19,6 +19,7 @@ class QuestionKind(StrEnum):
     TASK = "task"  # a person does something and gives evidence
     DOUBT = "doubt"  # was it done? done | not-done | failed
     FAILURE = "failure"  # a step failed: retry | skip | fail
+    RECONCILIATION = "reconciliation"  # branches compare, correct and sign off; no answers
     FALLBACK = "fallback"  # a rung failed with an effect that is not proven undone: go-on | fail
     AMENDMENT = "amendment"  # approve or reject another plan for the rest of the run, signed
 

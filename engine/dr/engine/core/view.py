@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from dr.engine.core import reconciling
 from dr.engine.core.errors import JournalError
 from dr.engine.core.events import Draft, Event, Kind
 from dr.engine.core.questions import Answer, Question, QuestionKind
+from dr.engine.core.reconciliation import Session
 from dr.engine.core.states import (
     ENDED,
     IllegalTransitionError,
@@ -207,6 +209,7 @@ class RunView:
     proposal: Mapping[str, Any] | None = None  # the newest amendment that was put to people
     plan: Mapping[str, Any] | None = None  # the plan in force, where it is not the first one
     amendments: list[Event] = field(default_factory=list)
+    session: Session | None = None  # the reconciliation with the branches
     _restless: dict[str, StepView] = field(default_factory=dict)
     _asked: dict[str, QuestionView] = field(default_factory=dict)
 
@@ -620,7 +623,7 @@ def _question_opened(view: RunView, event: Event) -> None:
     step.question = question.id
     step.visit += 1
     step.started = step.started or event.at
-    if question.kind in {"gate", "task"}:
+    if question.kind in {"gate", "task", "reconciliation"}:
         step.waiting_for, step.state = str(question.kind), StepState.WAITING
 
 
@@ -641,6 +644,16 @@ def _question_closed(view: RunView, event: Event) -> None:
     asked.outcome = str(event.data["outcome"])
     if asked.question.kind == "gate" and asked.outcome == "approved":
         view.moments.decided = event.at
+
+
+def _reconcile_opened(view: RunView, event: Event) -> None:
+    view.session = reconciling.opened(event)
+
+
+def _reconcile(view: RunView, event: Event) -> None:
+    if view.session is None:
+        raise LookupError("no reconciliation is open")
+    reconciling.apply(view.session, event)
 
 
 def _pause(view: RunView, _event: Event) -> None:
@@ -716,6 +729,7 @@ def _amended(view: RunView, event: Event) -> None:
 _OF_PEOPLE = frozenset(kind for kind in Kind if kind.startswith("op.")) | {
     Kind.QUESTION_ANSWERED,
     Kind.QUESTION_CLOSED,
+    *reconciling.FOLDED,
 }
 
 _APPLY: dict[Kind, Callable[[RunView, Event], None]] = {
@@ -751,6 +765,8 @@ _APPLY: dict[Kind, Callable[[RunView, Event], None]] = {
     Kind.QUESTION_ANSWERED: _question_answered,
     Kind.QUESTION_ESCALATED: _question_escalated,
     Kind.QUESTION_CLOSED: _question_closed,
+    Kind.RECONCILE_OPENED: _reconcile_opened,
+    **dict.fromkeys(reconciling.FOLDED, _reconcile),
     Kind.OP_PAUSE: _pause,
     Kind.OP_CONTINUE: _continue,
     Kind.OP_ABORT: _abort,

@@ -109,10 +109,13 @@ class MemoryJournal:
         *,
         lease: Lease | None = None,
         open_question: str | None = None,
+        after: int | None = None,
     ) -> list[Event]:
         """Append events in order; all of them or none."""
         with self.disk.mutex:
             found = self._find(run)
+            if after is not None and after != found.head.seq:
+                raise refusals.moved_on(run, after, found.head.seq)
             if lease is not None:
                 _require_newest(found, lease)
             epoch = lease.epoch if lease is not None else found.index.epoch

@@ -178,6 +178,11 @@ def _answered(event: Event, _state: str) -> tuple[Change, ...]:
     return (AddAnswer(_question_id(event), by, event.seq),)
 
 
+def _reconciles(event: Event, _state: str) -> tuple[Change, ...]:
+    # branches take days: another incident of the same service must not wait for them
+    return (ReleaseLocks(),) if event.data.get("frees_locks") else ()
+
+
 def _closed(event: Event, _state: str) -> tuple[Change, ...]:
     return (CloseQuestion(_question_id(event), str(event.data.get("outcome", ""))),)
 
@@ -205,4 +210,5 @@ _RULES: dict[Kind, Callable[[Event, str], tuple[Change, ...]]] = {
     Kind.QUESTION_OPENED: _opened,
     Kind.QUESTION_ANSWERED: _answered,
     Kind.QUESTION_CLOSED: _closed,
+    Kind.RECONCILE_OPENED: _reconciles,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from dr.engine.core.errors import HeldError, JournalError, LapsedError, UserError
+from dr.engine.core.errors import HeldError, JournalError, LapsedError, MovedError, UserError
 from dr.engine.core.values import utc_text
 
 
@@ -46,6 +46,14 @@ def lock_held(lock: str, run: str) -> HeldError:
         f"lock '{lock}' is held by run {run}",
         hint=f"Type 'dr attach {run}' to follow that run, or 'dr abort {run}' to end it.",
         code="lock_held",
+    )
+
+
+def moved_on(run: str, after: int, newest: int) -> MovedError:
+    """Something was written since it was read."""
+    return MovedError(
+        f"run {run} has moved on from event {after} to {newest} meanwhile",
+        hint="Look at it again, then decide.",
     )
 
 

@@ -161,11 +161,12 @@ class SqlJournal:
         *,
         lease: Lease | None = None,
         open_question: str | None = None,
+        after: int | None = None,
     ) -> list[Event]:
         """Append events in order, and bring the index tables into line, in one transaction."""
         passage("before-append")
         with self._db.write() as tx:
-            end, events = self._append(tx, run, drafts, lease, open_question)
+            end, events = self._append(tx, run, drafts, lease, open_question, after)
         self._ends[run] = end
         passage("after-append")
         return events
@@ -239,8 +240,10 @@ class SqlJournal:
         drafts: Sequence[Draft],
         lease: Lease | None,
         open_question: str | None,
+        after: int | None,
     ) -> tuple[End, list[Event]]:
-        end = self._ends.get(run) if drafts and open_question is None else None
+        trusting = bool(drafts) and open_question is None and after is None
+        end = self._ends.get(run) if trusting else None
         if end is not None and (lease is None or lease.epoch == end.epoch):
             chained = self._chain(tx, run, drafts, end, trusted=False)
             if chained is not None:
@@ -249,6 +252,8 @@ class SqlJournal:
         self._require_seen(tx.rows, run, end)
         if lease is not None and lease.epoch != end.epoch:
             raise refusals.lease_lost(run, lease.epoch, end.epoch)
+        if after is not None and after != end.head.seq:
+            raise refusals.moved_on(run, after, end.head.seq)
         if open_question is not None:  # only now is the run's row locked against its closing
             IndexTables(tx, self._sql, run).require_open(open_question)
         chained = self._chain(tx, run, drafts, end, trusted=True)

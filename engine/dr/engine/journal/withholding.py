@@ -24,8 +24,14 @@ _FIELDS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("", "detail"),
         ("", "question.card"),
     ),
-    "evidence": (("", "answer.evidence"),),
-    "reasons": (("", "answer.reason"), ("op.", "because"), ("op.", "text")),
+    "evidence": (("", "answer.evidence"), ("reconcile.compared", "cases")),
+    "reasons": (
+        ("", "answer.reason"),
+        ("op.", "because"),
+        ("op.", "text"),
+        ("reconcile.", "reason"),
+        ("reconcile.", "because"),
+    ),
     "inputs": (
         ("run.created", "inputs"),
         ("", "input"),

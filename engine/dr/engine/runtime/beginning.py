@@ -23,6 +23,7 @@ from dr.engine.runtime.fanout import FanOut
 from dr.engine.runtime.gates import Gatekeeper
 from dr.engine.runtime.ladder import Ladders
 from dr.engine.runtime.recorder import StoppedError
+from dr.engine.runtime.sessions import Sessions
 from dr.engine.runtime.validity import ask_anew, waits_for_amended_gate
 
 log = logging.getLogger("dr.runtime")
@@ -41,6 +42,7 @@ class Beginner:
     gates: Gatekeeper
     ladders: Ladders
     fan_outs: FanOut
+    sessions: Sessions
 
     def release(self, step: Step) -> None:
         """Begin a step whose needs have ended well, or hold it."""
@@ -116,6 +118,8 @@ class Beginner:
             self._begin_gate(step)
         elif kind is ActionKind.TASK:
             self.gates.open_task(step)
+        elif kind is ActionKind.SESSION:
+            self.sessions.open(step)
         else:
             self._begin_action(step)
 

@@ -30,6 +30,7 @@ from dr.engine.runtime.gates import Gatekeeper
 from dr.engine.runtime.hearing import Hearing
 from dr.engine.runtime.ladder import Ladders
 from dr.engine.runtime.recorder import StoppedError
+from dr.engine.runtime.sessions import Sessions
 from dr.engine.runtime.stopping import Stopper
 from dr.engine.runtime.taking_back import TakingBack
 from dr.engine.runtime.undoing import Undoer
@@ -71,13 +72,22 @@ class Executor:
         gates = Gatekeeper(context, forecaster)
         undoer = Undoer(context, gates, conductor)
         taking_back = TakingBack(context, gates, undoer)
+        sessions = Sessions(context, gates)
         ladders = Ladders(context, gates, forecaster, undoer)
         self.ladders, self.fan_outs = ladders, FanOut(context)
         self.hearing = Hearing(
-            context, self.course, self.crew, gates, ladders, self.settler, undoer, taking_back
+            context,
+            self.course,
+            self.crew,
+            gates,
+            ladders,
+            self.settler,
+            undoer,
+            taking_back,
+            sessions,
         )
         self.beginner = Beginner(
-            context, self.course, self.crew, conductor, gates, ladders, self.fan_outs
+            context, self.course, self.crew, conductor, gates, ladders, self.fan_outs, sessions
         )
         self.ending = Ending(context, self.course, self.planner, self.hearing)
         self.amending = Amending(context, self.course, self.crew)

@@ -221,22 +221,25 @@ class Gatekeeper:
         if question.decide_by is None:
             return
         decide_by = parse_utc(question.decide_by)
-        for group, after in question.escalate:
-            due = decide_by if after <= 0 else parse_utc(question.opened) + timedelta(seconds=after)
-            if now >= due and group not in asked.escalated:
-                self.context.recorder.write(
-                    Draft(
-                        Kind.QUESTION_ESCALATED,
-                        question.step,
-                        None,
-                        None,
-                        {"question": question.id, "to": group},
-                    )
-                )
+        self.escalate(asked, now)
         last = max([decide_by, *(_due(question, after) for _, after in question.escalate)])
         if question.on_timeout == "fail" and now >= last:
             because = "nobody decided in time; a time-out never approves"
             self._close(asked, "timed_out", because, {"state": "failed", "because": because})
+
+    def escalate(self, asked: QuestionView, now: datetime) -> None:
+        """Ask the next groups too, once their time has come."""
+        question = asked.question
+        if question.decide_by is None:
+            return
+        decide_by = parse_utc(question.decide_by)
+        for group, after in question.escalate:
+            due = decide_by if after <= 0 else parse_utc(question.opened) + timedelta(seconds=after)
+            if now >= due and group not in asked.escalated:
+                data = {"question": question.id, "to": group}
+                self.context.recorder.write(
+                    Draft(Kind.QUESTION_ESCALATED, question.step, data=data)
+                )
 
     def _ask_anew(self, asked: QuestionView) -> None:
         """What is shown is too old to be approved: ask again, on the same decision clock."""
@@ -252,7 +255,7 @@ class Gatekeeper:
     def next_moment(self, asked: QuestionView) -> datetime | None:
         """Return when the clock of an open gate next has something to say."""
         question = asked.question
-        if question.decide_by is None or question.kind is not QuestionKind.GATE:
+        if question.decide_by is None or question.kind is QuestionKind.TASK:
             return None
         moments = [parse_utc(question.decide_by)]
         moments += [_due(question, after) for _, after in question.escalate]
@@ -363,7 +366,8 @@ def authority_over(context: RunContext, step: Step) -> str:
     return ""
 
 
-def _seconds(value: Any) -> float:
+def seconds(value: Any) -> float:
+    """Return a duration, rendered or as text, in seconds."""
     if isinstance(value, timedelta):
         return value.total_seconds()
     return parse_duration(str(value)).total_seconds()
@@ -372,7 +376,7 @@ def _seconds(value: Any) -> float:
 def _later(start: datetime, length: Any) -> str | None:
     if length is None:
         return None
-    return utc_text(start + timedelta(seconds=_seconds(length)))
+    return utc_text(start + timedelta(seconds=seconds(length)))
 
 
 def _due(question: Question, after: float) -> datetime:
@@ -383,7 +387,7 @@ def _escalations(on_timeout: Any, waited_s: float) -> tuple[tuple[str, float], .
     if not isinstance(on_timeout, Mapping):
         return ()
     return tuple(
-        (str(item["group"]), _left(_seconds(item.get("after", "0s")), waited_s))
+        (str(item["group"]), _left(seconds(item.get("after", "0s")), waited_s))
         for item in on_timeout.get("escalate", ())
     )
 

@@ -20,6 +20,7 @@ from dr.engine.runtime.crew import Crew, Key
 from dr.engine.runtime.doubt import Settler
 from dr.engine.runtime.gates import Gatekeeper
 from dr.engine.runtime.ladder import Ladders
+from dr.engine.runtime.sessions import Sessions
 from dr.engine.runtime.taking_back import TakingBack
 from dr.engine.runtime.undoing import Left, Undoer
 
@@ -44,6 +45,7 @@ class Hearing:
     settler: Settler
     undoer: Undoer
     taking_back: TakingBack
+    sessions: Sessions
 
     # -- wishes
 
@@ -138,6 +140,8 @@ class Hearing:
         kind = asked.question.kind
         if kind in {QuestionKind.GATE, QuestionKind.TASK}:
             self.gates.judge(asked)
+        elif kind is QuestionKind.RECONCILIATION:
+            self.sessions.judge(asked)
         elif kind is QuestionKind.DOUBT:
             self._hear_about_doubt(asked)
         elif kind is QuestionKind.AMENDMENT:

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +33,7 @@ from dr.engine.service.engines import holder_lives
 from dr.engine.service.logs import FileLogs
 from dr.engine.service.measured import MeasuredDurations
 from dr.engine.service.progress import Progress, progress_of
+from dr.engine.service.reconciling import Reconciling
 from dr.engine.service.starting import (
     check_inputs,
     check_names,
@@ -66,8 +68,10 @@ from dr.inventory.workspace import (
 
 if TYPE_CHECKING:
     from dr.engine.service.amending import Amendment
+    from dr.engine.service.branch_signing import BranchSigning
     from dr.engine.service.bundles import Exported
     from dr.engine.service.catalog import RunbookEntry
+    from dr.engine.service.comparing import Comparing
     from dr.engine.service.plans import Plan
     from dr.engine.service.taking_back import Undoing
 
@@ -138,6 +142,34 @@ class Desk:
             standing=self.environment.inventory / "standing",
             today=lambda: snapshot(self.workspace, self.environment.name),
         )
+
+    # -- reconciliation
+
+    @cached_property
+    def reconciling(self) -> Reconciling:
+        """Cases of the branches, and what people decide about them."""
+        return Reconciling(self.journal, SystemClock())
+
+    @cached_property
+    def branch_signing(self) -> BranchSigning:
+        """Sign-offs of branches, and waivers."""
+        from dr.engine.service.branch_signing import BranchSigning
+
+        return BranchSigning(self.reconciling, self.workspace.directory)
+
+    @contextmanager
+    def comparing(self, run: str) -> Iterator[Comparing]:
+        """Comparisons with the recovered database of ``run``, by connections that only look."""
+        from dr.engine.service.comparing import Comparing
+        from dr.engine.service.wiring import Reach, wire
+
+        record = self.journal.run(run)
+        inventory = with_paths(self.workspace, record.inventory)
+        wiring = wire(self.workspace, self.journal, inventory, record.environment, reach=Reach.LOOK)
+        try:
+            yield Comparing(self.reconciling, wiring.connections, self.workspace.state / "evidence")
+        finally:
+            wiring.close()
 
     # -- runbooks
 

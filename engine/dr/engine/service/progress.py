@@ -85,7 +85,7 @@ def _left(
 
 def _counts(step: Mapping[str, Any], view: RunView) -> bool:
     """Whether a step adds to the time left: not people, not ladders, not rungs left aside."""
-    if step["uses"] in {"gate.approve", "human.task", ""}:
+    if step["uses"] in {"gate.approve", "human.task", "reconcile.close", ""}:
         return False
     if step["ladder"] is None:
         return True
@@ -120,6 +120,8 @@ def _next(record: RunRecord, view: RunView) -> str:
             case QuestionKind.FALLBACK:
                 verdicts = "|".join(question.verdicts or ("go-on", "fail"))
                 return f"dr answer {record.id} {question.id} {verdicts}"
+            case QuestionKind.RECONCILIATION:
+                return f"dr reconcile status {record.id}"
     if view.paused:
         return f"dr continue {record.id}"
     return ""

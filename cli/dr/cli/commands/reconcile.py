@@ -1,0 +1,367 @@
+"""``dr reconcile``: branches compare, correct and sign off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dr.cli.command import DrCommand, group, option
+from dr.cli.completing import people, runs
+from dr.cli.finding import person, run_id
+from dr.cli.lines import painted
+from dr.cli.reconciled import branch_lines, case_data, case_lines, session_data, session_lines
+from dr.cli.session import Session, current
+from dr.cli.text import N_, ngettext
+from dr.engine.core.errors import ExitCode
+from dr.engine.core.reconciliation import Branch, BranchState, Resolution
+from dr.engine.core.reconciliation import Session as Reconciliation
+
+_BY = option(
+    "--by", metavar="PERSON", shell_complete=people, help=N_("Who says so; else $DR_PERSON.")
+)
+_KEY = option(
+    "--key", type=click.Path(path_type=Path, dir_okay=False), help=N_("Your private SSH key.")
+)
+_RESOLUTIONS = tuple(str(each) for each in Resolution)
+
+reconcile = group("reconcile", N_("Have the branches compare, correct and sign off."))
+
+
+def _add(name: str, text: str) -> Callable[[Callable[..., Any]], click.Command]:
+    return reconcile.command(name, cls=DrCommand, help=text)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@_add(
+    "open",
+    N_(
+        "Open the reconciliation of a run that compared its branches and ended without one.\n\n"
+        "A run whose runbook has a step 'uses: reconcile.close' opens it by itself."
+    ),
+)
+@click.argument("run", required=False, shell_complete=runs)
+@_BY
+def open_(run: str | None, by: str | None) -> None:
+    """Open a session."""
+    session = current()
+    found = session.desk.reconciling.begin(run_id(session.desk, run, unfinished=False), person(by))
+    _shown(session, found.record.id, found.session)
+
+
+@_add(
+    "status",
+    N_(
+        "Show how the branches stand: who handed in, what is open, what it is worth.\n\n"
+        "Exit 0 when the reconciliation is closed, 3 while branches are awaited."
+    ),
+)
+@click.argument("run", required=False, shell_complete=runs)
+@option("--all", "everything", is_flag=True, help=N_("List the branches that have signed too."))
+def status(run: str | None, everything: bool) -> int:
+    """Show how a session stands."""
+    session = current()
+    at = session.desk.reconciling.open(run_id(session.desk, run, unfinished=False))
+    _shown(session, at.record.id, at.session, everything=everything)
+    return ExitCode.DONE if at.session.closed else ExitCode.WAITING
+
+
+@_add(
+    "breaks",
+    N_(
+        "List what differs between the branches and the recovered database.\n\n"
+        "With BRANCH only its own; with --all also what is settled. A case is named by the first "
+        "characters of its id."
+    ),
+)
+@click.argument("run", shell_complete=runs)
+@click.argument("branch", required=False)
+@option("--all", "everything", is_flag=True, help=N_("List what is settled too."))
+def breaks(run: str, branch: str | None, everything: bool) -> int:
+    """List cases."""
+    session = current()
+    at = session.desk.reconciling.open(run)
+    branches = [at.branch(branch)] if branch else list(at.session.branches.values())
+    cases = [c for b in branches for c in b.cases.values() if everything or c.is_open]
+    if session.json:
+        session.result({"v": 1, "run": at.record.id, "cases": [case_data(c) for c in cases]})
+    else:
+        click.echo(painted(case_lines(cases), colour=session.colour))
+        session.say(ngettext("{n} case", "{n} cases", len(cases)).format(n=len(cases)))
+    return ExitCode.WAITING if any(case.is_open for case in cases) else ExitCode.DONE
+
+
+@_add(
+    "load",
+    N_(
+        "Hand in a branch's ledger, and compare the branch with it.\n\n"
+        "The file is kept as evidence under its SHA-256. A later file replaces an earlier one in "
+        "the comparison, never in the evidence; only this branch is compared again. A closed "
+        "reconciliation is opened again by it."
+    ),
+)
+@click.argument("run", shell_complete=runs)
+@click.argument("branch")
+@click.argument("file", type=click.Path(path_type=Path))
+@option(
+    "--via",
+    type=click.Choice(("file", "paper", "telephone")),
+    default="file",
+    help=N_("How it came."),
+)
+@_BY
+def load(run: str, branch: str, file: Path, via: str, by: str | None) -> None:
+    """Hand in evidence."""
+    session = current()
+    with session.desk.comparing(run) as comparing:
+        done = comparing.load(run, branch, file, by=person(by), via=via)
+    _branch_shown(session, run, done)
+
+
+@_add(
+    "recheck",
+    N_(
+        "Compare again with the recovered database: what was corrected is proven by it.\n\n"
+        "With --fetch the ledgers of branches that dr can reach are read again first. Without "
+        "BRANCH all of them are compared."
+    ),
+)
+@click.argument("run", shell_complete=runs)
+@click.argument("branches", nargs=-1, metavar="[BRANCH]...")
+@option("--fetch", is_flag=True, help=N_("Read the branches' ledgers again first."))
+def recheck(run: str, branches: tuple[str, ...], fetch: bool) -> None:
+    """Compare again."""
+    session = current()
+    with session.desk.comparing(run) as comparing:
+        if fetch:
+            comparing.fetch(run, branches)
+        else:
+            comparing.recheck(run, branches)
+    at = session.desk.reconciling.open(run)
+    _shown(session, at.record.id, at.session)
+
+
+@_add(
+    "resolve",
+    N_(
+        "Say what is to be done about a case; who does is its maker.\n\n"
+        "re-enter, void and adjust change the database through the registration application; only "
+        "a new comparison proves them. accept and lost are settled once another person agrees "
+        "with 'dr reconcile approve'. refer leaves it open for somebody else."
+    ),
+)
+@click.argument("run", shell_complete=runs)
+@click.argument("cases", nargs=-1, required=True, metavar="CASE...")
+@option(
+    "--as",
+    "resolution",
+    type=click.Choice(_RESOLUTIONS),
+    required=True,
+    help=N_("What is to be done."),
+)
+@option("--reason", metavar="TEXT", default="", help=N_("Why; goes into the journal."))
+@option("--reference", metavar="TEXT", default="", help=N_("Where the correction was entered."))
+@_BY
+def resolve(
+    run: str, cases: tuple[str, ...], resolution: str, reason: str, reference: str, by: str | None
+) -> None:
+    """Propose."""
+    session, who = current(), person(by)
+    desk = session.desk.reconciling
+    for case in cases:
+        desk.propose(run, case, resolution, by=who, reason=reason, reference=reference)
+    _cases_shown(session, run, cases)
+
+
+@_add("approve", N_("Agree to what was proposed for cases; who proposed it can not."))
+@click.argument("run", shell_complete=runs)
+@click.argument("cases", nargs=-1, required=True, metavar="CASE...")
+@_BY
+def approve(run: str, cases: tuple[str, ...], by: str | None) -> None:
+    """Approve."""
+    session, who = current(), person(by)
+    for case in cases:
+        session.desk.reconciling.approve(run, case, by=who)
+    _cases_shown(session, run, cases)
+
+
+@_add("dispute", N_("Send what was proposed for cases back; they are open again."))
+@click.argument("run", shell_complete=runs)
+@click.argument("cases", nargs=-1, required=True, metavar="CASE...")
+@option("--reason", metavar="TEXT", default="", help=N_("Why; goes into the journal."))
+@_BY
+def dispute(run: str, cases: tuple[str, ...], reason: str, by: str | None) -> None:
+    """Dispute."""
+    session, who = current(), person(by)
+    for case in cases:
+        session.desk.reconciling.dispute(run, case, by=who, reason=reason)
+    _cases_shown(session, run, cases)
+
+
+@_add("assign", N_("Give cases to somebody of their branch."))
+@click.argument("run", shell_complete=runs)
+@click.argument("cases", nargs=-1, required=True, metavar="CASE...")
+@option("--to", "owner", metavar="PERSON", required=True, help=N_("Who is to see to them."))
+@_BY
+def assign(run: str, cases: tuple[str, ...], owner: str, by: str | None) -> None:
+    """Assign."""
+    session = current()
+    session.desk.reconciling.assign(run, cases, by=person(by), owner=owner)
+    _cases_shown(session, run, cases)
+
+
+@_add(
+    "statement",
+    N_(
+        "Print the text that a branch signs, to be signed on another machine.\n\n"
+        "With --code: the 12 digits that its head reads back over the telephone."
+    ),
+)
+@click.argument("run", shell_complete=runs)
+@click.argument("branch")
+@option("--code", is_flag=True, help=N_("Print the digits instead."))
+def statement(run: str, branch: str, code: bool) -> None:
+    """Print a statement."""
+    signing = current().desk.branch_signing
+    click.echo(signing.code(run, branch) if code else signing.statement(run, branch))
+
+
+@_add(
+    "signoff",
+    N_(
+        "Sign for a branch: its ledger, the result and every resolution, with its head's own key."
+        "\n\n"
+        "What was signed elsewhere, with 'ssh-keygen -Y sign' over the text of 'dr reconcile "
+        "statement': --signature FILE. A later difference voids the signature."
+    ),
+)
+@click.argument("run", shell_complete=runs)
+@click.argument("branch")
+@_KEY
+@option(
+    "--signature",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help=N_("A signature made elsewhere over the statement as it is now."),
+)
+@_BY
+def signoff(
+    run: str, branch: str, key: Path | None, signature: Path | None, by: str | None
+) -> None:
+    """Sign for a branch."""
+    session = current()
+    made = signature.read_text(encoding="utf-8") if signature else ""
+    done = session.desk.branch_signing.sign(run, branch, by=person(by), key=key, signature=made)
+    _branch_shown(session, run, done)
+
+
+@_add(
+    "voice",
+    N_(
+        "Record a sign-off that was spoken over the telephone and heard by two witnesses.\n\n"
+        "DIGITS are those of 'dr reconcile statement --code', as the head read them back."
+    ),
+)
+@click.argument("run", shell_complete=runs)
+@click.argument("branch")
+@click.argument("digits")
+@option(
+    "--witness",
+    "witnesses",
+    multiple=True,
+    metavar="PERSON",
+    shell_complete=people,
+    help=N_("Who heard it; twice."),
+)
+@_BY
+def voice(run: str, branch: str, digits: str, witnesses: tuple[str, ...], by: str | None) -> None:
+    """Record a spoken sign-off."""
+    session = current()
+    done = session.desk.branch_signing.voice(
+        run, branch, by=person(by), code=digits, witnesses=witnesses
+    )
+    _branch_shown(session, run, done)
+
+
+@_add(
+    "waive",
+    N_(
+        "Let the reconciliation close without some branches, signed by leadership.\n\n"
+        "They are named in the report and stay a debt. Without BRANCH: all that have not signed."
+    ),
+)
+@click.argument("run", shell_complete=runs)
+@click.argument("branches", nargs=-1, metavar="[BRANCH]...")
+@option("--reason", metavar="TEXT", default="", help=N_("Why; goes into the journal."))
+@_KEY
+@_BY
+def waive(
+    run: str, branches: tuple[str, ...], reason: str, key: Path | None, by: str | None
+) -> None:
+    """Waive branches."""
+    session = current()
+    at = session.desk.reconciling.open(run)
+    named = list(branches) or [
+        name
+        for name, branch in at.session.branches.items()
+        if at.session.state_of(branch, _now()) is not BranchState.SIGNED
+    ]
+    done = session.desk.branch_signing.waive(run, named, by=person(by), reason=reason, key=key)
+    _shown(session, at.record.id, done)
+
+
+@_add(
+    "close",
+    N_(
+        "Close the reconciliation, now that its rule is met.\n\n"
+        "An engine that waits for it closes it by itself."
+    ),
+)
+@click.argument("run", required=False, shell_complete=runs)
+@_BY
+def close(run: str | None, by: str | None) -> None:
+    """Close a session."""
+    session = current()
+    found = run_id(session.desk, run, unfinished=False)
+    _shown(session, found, session.desk.reconciling.close(found, by=person(by)))
+
+
+@_add("reopen", N_("Open a closed reconciliation again."))
+@click.argument("run", shell_complete=runs)
+@option("--because", metavar="TEXT", default="", help=N_("Why; goes into the journal."))
+@_BY
+def reopen(run: str, because: str, by: str | None) -> None:
+    """Open a session again."""
+    session = current()
+    done = session.desk.reconciling.reopen(run, by=person(by), because=because)
+    _shown(session, run, done)
+
+
+def _shown(session: Session, run: str, found: Reconciliation, *, everything: bool = False) -> None:
+    if session.json:
+        session.result({"v": 1, **session_data(run, found, _now(), found.branches.values())})
+    else:
+        lines = session_lines(run, found, _now(), everything=everything)
+        click.echo(painted(lines, colour=session.colour))
+
+
+def _branch_shown(session: Session, run: str, done: Branch) -> None:
+    at = session.desk.reconciling.open(run)
+    if session.json:
+        session.result({"v": 1, **session_data(at.record.id, at.session, _now(), [done])})
+    else:
+        click.echo(painted(branch_lines(at.session, [done], _now()), colour=session.colour))
+
+
+def _cases_shown(session: Session, run: str, cases: tuple[str, ...]) -> None:
+    at = session.desk.reconciling.open(run)
+    found = [at.case(case)[1] for case in cases]
+    if session.json:
+        session.result({"v": 1, "run": at.record.id, "cases": [case_data(c) for c in found]})
+    else:
+        click.echo(painted(case_lines(found), colour=session.colour))

@@ -1,0 +1,210 @@
+"""A reconciliation as lines for people and as JSON data.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from dr.cli.lines import Line, line
+from dr.cli.text import N_, _, ngettext
+from dr.cli.width import cells, pad
+from dr.cli.words import stamp
+from dr.engine.core.reconciled import Totals, amount, may_close, totals, totals_data
+from dr.engine.core.reconciliation import Branch, BranchState, Case, Session
+from dr.engine.core.values import utc_text
+
+_STATES = {
+    BranchState.WAITING: (N_("waiting for its ledger"), "warn"),
+    BranchState.REFUSED: (N_("its file could not be read"), "bad"),
+    BranchState.WORKING: (N_("cases are open"), "busy"),
+    BranchState.CLEAN: (N_("to be signed"), "busy"),
+    BranchState.SIGNED: (N_("signed"), "good"),
+    BranchState.WAIVED: (N_("waived by leadership"), "warn"),
+}
+_WHAT = {
+    "missing_central": N_("missing in the database"),
+    "in_flight": N_("without an answer, missing in the database"),
+    "extra_central": N_("in the database only"),
+    "different": N_("differs"),
+    "duplicate": N_("twice"),
+    "late": N_("late"),
+    "serial_gap": N_("serial numbers missing"),
+    "serial_dup": N_("serial number used twice"),
+    "cross_branch": N_("filed under another branch"),
+    "key_damaged": N_("number damaged"),
+}
+_CASES = {
+    "open": N_("open"),
+    "proposed": N_("proposed, to be approved"),
+    "approved": N_("approved, to be proven"),
+    "settled": N_("settled"),
+}
+
+
+def session_lines(
+    run: str, session: Session, now: datetime, *, everything: bool = False
+) -> list[Line]:
+    """Return a session on one screen: the sums, then the branches that are awaited."""
+    stand = totals(session, now)
+    how, _because = may_close(session, now)
+    start, end = session.window
+    since = stamp(start) if start else _("the beginning")
+    head = _("Reconciliation of run {run}").format(run=run)
+    lines = [
+        line((head, "strong"), "  ", *_closed(session, how)),
+        line(_("compared: from {start} to {end}").format(start=since, end=stamp(end))),
+        line(_sums(stand)),
+        line(_value(stand)),
+        (),
+    ]
+    shown = [
+        branch
+        for branch in session.branches.values()
+        if everything or session.state_of(branch, now) is not BranchState.SIGNED
+    ]
+    return [*lines, *branch_lines(session, shown, now)]
+
+
+def sum_lines(session: Session, now: datetime) -> list[Line]:
+    """Return how a session stands, in few lines, for the screen of its run."""
+    stand = totals(session, now)
+    due = [_("due by {moment}").format(moment=stamp(session.due))] if session.due else []
+    return [line("  ", text) for text in (_sums(stand), _value(stand), *due)]
+
+
+def _closed(session: Session, how: str) -> list[tuple[str, str]]:
+    if session.closed is not None:
+        word = _("closed, leadership waived the rest") if session.how == "waived" else _("closed")
+        return [(f"{word} {stamp(session.closed)}", "good")]
+    return [(_("may be closed"), "good")] if how else [(_("open"), "busy")]
+
+
+def _sums(stand: Totals) -> str:
+    signed = stand.states.get(BranchState.SIGNED, 0)
+    waiting = stand.states.get(BranchState.WAITING, 0) + stand.states.get(BranchState.REFUSED, 0)
+    answered = stand.branches - waiting
+    return _("branches: {n}, answered {answered}, signed {signed}").format(
+        n=stand.branches, answered=answered, signed=signed
+    )
+
+
+def _value(stand: Totals) -> str:
+    words = [
+        ngettext("{n} case open", "{n} cases open", stand.open_cases).format(n=stand.open_cases),
+        _("value at risk {amount}").format(amount=f"{stand.at_risk:,}"),
+    ]
+    if stand.unpriced:
+        words.append(
+            ngettext(
+                "{n} case of unknown value", "{n} cases of unknown value", stand.unpriced
+            ).format(n=stand.unpriced)
+        )
+    if stand.critical:
+        words.append(
+            ngettext("{n} critical case", "{n} critical cases", stand.critical).format(
+                n=stand.critical
+            )
+        )
+    if stand.oldest:
+        words.append(_("oldest {moment}").format(moment=stamp(stand.oldest)))
+    return ", ".join(words)
+
+
+def branch_lines(session: Session, branches: Sequence[Branch], now: datetime) -> list[Line]:
+    """Return a line for each branch."""
+    width = max((cells(branch.name) for branch in branches), default=0)
+    lines: list[Line] = []
+    for branch in branches:
+        word, style = _STATES[session.state_of(branch, now)]
+        about = branch.problem or _about(branch)
+        lines.append(line("  ", pad(branch.name, width), "  ", (_(word), style), "  ", about))
+    return lines
+
+
+def _about(branch: Branch) -> str:
+    if branch.compared is None:
+        return ""
+    still = len(branch.open_cases)
+    return _("{entries} entries, {cases} cases, {still} open").format(
+        entries=branch.entries, cases=len(branch.cases), still=still
+    )
+
+
+def case_lines(cases: Sequence[Case]) -> list[Line]:
+    """Return each case with both versions side by side."""
+    lines: list[Line] = []
+    for case in cases:
+        found = case.found
+        what = _(_WHAT.get(found.what, found.what))
+        state = _(_CASES[case.state])
+        style = "good" if not case.is_open else "bad" if found.critical else "busy"
+        said = f" {case.resolution} ({case.maker})" if case.resolution else ""
+        lines.append(
+            line(
+                (found.id, "strong"), "  ", found.branch, "  ", found.key, "  ", (what, style),
+                f"  {found.parcel}  {found.amount}  ", state, said,
+            )
+        )  # fmt: skip
+        for word, side in ((N_("branch"), found.ledger), (N_("database"), found.central)):
+            if side:
+                lines.append(line("    ", (_(word), "dim"), "  ", _record(side, found.fields)))
+    return lines
+
+
+def _record(side: Mapping[str, str], fields: Sequence[str]) -> str:
+    marked = {name: f"*{value}*" if name in fields else value for name, value in side.items()}
+    return "  ".join(f"{name}={value}" for name, value in marked.items() if value)
+
+
+def session_data(
+    run: str, session: Session, now: datetime, branches: Iterable[Branch]
+) -> dict[str, Any]:
+    """Return a session as JSON data."""
+    how, because = may_close(session, now)
+    start, end = session.window
+    return {
+        "run": run,
+        "session": session.id,
+        "window": [utc_text(start) if start else None, utc_text(end)],
+        "closed": utc_text(session.closed) if session.closed else None,
+        "how": session.how,
+        "may_close": bool(how),
+        "because": because,
+        "totals": totals_data(totals(session, now)),
+        "branches": [branch_data(session, branch, now) for branch in branches],
+    }
+
+
+def branch_data(session: Session, branch: Branch, now: datetime) -> dict[str, Any]:
+    """Return a branch as JSON data."""
+    signed = branch.signature
+    return {
+        "branch": branch.name,
+        "state": str(session.state_of(branch, now)),
+        "entries": branch.entries,
+        "cases": len(branch.cases),
+        "open": len(branch.open_cases),
+        "problem": branch.problem,
+        "evidence": [e.sha256 for e in branch.evidence],
+        "signed_by": signed.by if signed else None,
+        "digest": session.digest_of(branch),
+    }
+
+
+def case_data(case: Case) -> dict[str, Any]:
+    """Return a case as JSON data."""
+    worth = amount(case)
+    return {
+        **case.found.to_data(),
+        "state": str(case.state),
+        "since": utc_text(case.since),
+        "owner": case.owner,
+        "resolution": str(case.resolution) if case.resolution else None,
+        "reason": case.reason,
+        "reference": case.reference,
+        "maker": case.maker,
+        "checker": case.checker,
+        "how": case.how,
+        "amount": str(worth) if worth is not None else None,
+    }

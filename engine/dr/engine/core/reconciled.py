@@ -1,0 +1,120 @@
+"""How a reconciliation stands, and whether it may close.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from dr.engine.core.reconciliation import BranchState, Case, Session
+from dr.engine.core.values import utc_text
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How a session stands.  ``at_risk`` is the sum of known amounts of open cases.
+
+    ``unpriced`` counts the open cases of which nobody knows the amount: they are not zero.
+    """
+
+    branches: int
+    states: Mapping[BranchState, int]
+    open_cases: int
+    settled: Mapping[str, int]
+    settled_value: Mapping[str, Decimal]
+    at_risk: Decimal
+    unpriced: int
+    critical: int
+    oldest: datetime | None
+
+    @property
+    def signed_share(self) -> float:
+        """The share of the branches that have signed, 0 to 1."""
+        return self.states.get(BranchState.SIGNED, 0) / self.branches if self.branches else 1.0
+
+
+def totals(session: Session, now: datetime) -> Totals:
+    """Count a session as it stands ``now``; the cost grows with its branches and cases."""
+    states: dict[BranchState, int] = {}
+    cases: list[Case] = []
+    for branch in session.branches.values():
+        state = session.state_of(branch, now)
+        states[state] = states.get(state, 0) + 1
+        cases.extend(branch.cases.values())
+    still = [case for case in cases if case.is_open]
+    settled: dict[str, int] = {}
+    value: dict[str, Decimal] = {}
+    for case in cases:
+        if not case.is_open:
+            settled[case.outcome] = settled.get(case.outcome, 0) + 1
+            value[case.outcome] = value.get(case.outcome, Decimal()) + (amount(case) or Decimal())
+    return Totals(
+        branches=len(session.branches),
+        states=states,
+        open_cases=len(still),
+        settled=settled,
+        settled_value=value,
+        at_risk=sum((a for a in map(amount, still) if a is not None), Decimal()),
+        unpriced=sum(amount(case) is None for case in still),
+        critical=sum(case.found.critical for case in still),
+        oldest=min((case.since for case in still), default=None),
+    )
+
+
+def amount(case: Case) -> Decimal | None:
+    """Return what a case is about in money; None when nobody knows."""
+    try:
+        return Decimal(case.found.amount) if case.found.amount else None
+    except InvalidOperation:
+        return None
+
+
+def may_close(session: Session, now: datetime) -> tuple[str, str]:
+    """Return how a session may close ``now`` ("" when it may not) and what stands in the way."""
+    stand = totals(session, now)
+    rule = session.rule
+    if stand.signed_share >= rule.signed_off and stand.open_cases <= rule.unexplained:
+        return "signed_off", ""
+    waived = {
+        name
+        for name, branch in session.branches.items()
+        if session.state_of(branch, now) is BranchState.WAIVED
+    }
+    left = [
+        name
+        for name, branch in session.branches.items()
+        if name not in waived and session.state_of(branch, now) is not BranchState.SIGNED
+    ]
+    if waived and not left and stand.signed_share >= rule.waivable:
+        return "waived", ""
+    if waived and not left:
+        need = f"{rule.waivable:.0%}"
+        return "", f"only {stand.signed_share:.0%} signed; {need} must before the rest is waived"
+    because = f"{len(left)} of {stand.branches} branches have not signed"
+    return "", f"{because}; {stand.open_cases} cases are open"
+
+
+def overdue(session: Session, now: datetime) -> list[str]:
+    """List the branches that handed nothing in although their time is over."""
+    if session.due is None or now < session.due:
+        return []
+    waiting = {BranchState.WAITING, BranchState.REFUSED}
+    return [n for n, b in session.branches.items() if session.state_of(b, now) in waiting]
+
+
+def totals_data(stand: Totals) -> dict[str, Any]:
+    """Return totals as the JSON data that the journal and ``--json`` show."""
+    return {
+        "branches": stand.branches,
+        "states": {str(state): count for state, count in sorted(stand.states.items())},
+        "open_cases": stand.open_cases,
+        "settled": dict(sorted(stand.settled.items())),
+        "settled_value": {k: str(v) for k, v in sorted(stand.settled_value.items())},
+        "at_risk": str(stand.at_risk),
+        "unpriced": stand.unpriced,
+        "critical": stand.critical,
+        "oldest": utc_text(stand.oldest) if stand.oldest else None,
+        "signed_share": stand.signed_share,
+    }

@@ -1,0 +1,170 @@
+"""The reconciliation with the branches as a step: opened, kept on its clock, closed by its rule.
+
+The engine only keeps the clock and the rule.  What branches hand in and what people decide comes
+into the journal through the service, from any machine, whether an engine is alive or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from dr.engine.core.events import Draft, Kind
+from dr.engine.core.faults import passage
+from dr.engine.core.model import Step
+from dr.engine.core.questions import Question, QuestionKind
+from dr.engine.core.reconciled import may_close, overdue, totals, totals_data
+from dr.engine.core.reconciliation import Session
+from dr.engine.core.reconciling import first_drafts
+from dr.engine.core.states import ENDED
+from dr.engine.core.values import parse_utc, utc_text
+from dr.engine.core.view import QuestionView
+from dr.engine.runtime.context import RunContext
+from dr.engine.runtime.gates import Gatekeeper, group_of, seconds
+from dr.engine.runtime.nonces import nonce
+
+_REMIND = timedelta(hours=4)
+"""How long after the branches' time is over they are reminded again, unless the step says."""
+
+
+@dataclass
+class Sessions:
+    """Opens a session, reminds, escalates, and closes it when its rule is met."""
+
+    context: RunContext
+    gates: Gatekeeper
+    _judged: tuple[int, datetime | None] = (0, None)
+
+    # -- opening
+
+    def open(self, step: Step) -> None:
+        """Open the session with what has been compared already, in one transaction."""
+        said = self.context.render(dict(step.with_))
+        question = self._question(step, said)
+        compared: Mapping[str, Any] = said.get("compared") or {}
+        opening = Draft(
+            Kind.RECONCILE_OPENED,
+            step.id,
+            data={
+                "session": f"{self.context.record.id}/{question.id}",
+                "from": self._start(said),
+                "to": utc_text(self.context.view.moments.recovered or self.context.now()),
+                "due": question.decide_by,
+                "rule": dict(said.get("close_when") or {}),
+                "branches": sorted(compared),
+                "service": str(said.get("service") or self.context.service_name() or ""),
+                "host": str(said.get("host") or ""),
+                "frees_locks": self._is_last(step),
+            },
+        )
+        passage("before-question")
+        self.context.recorder.write(
+            Draft(Kind.QUESTION_OPENED, step.id, data={"question": question.to_data()}),
+            opening,
+            *first_drafts(step.id, compared),
+        )
+        passage("after-question")
+
+    def _question(self, step: Step, said: Mapping[str, Any]) -> Question:
+        now = self.context.now()
+        seen = self.context.view.steps.get(step.id)
+        due = now + timedelta(seconds=seconds(said["due"])) if said.get("due") else None
+        return Question(
+            id=f"{step.id}#{(seen.visit if seen else 0) + 1}",
+            kind=QuestionKind.RECONCILIATION,
+            step=step.id,
+            asks=step.title,
+            nonce=nonce(),
+            opened=utc_text(now),
+            approvers=group_of(said.get("waiver")),
+            decide_by=utc_text(due) if due else None,
+            escalate=tuple(
+                (str(each["group"]), seconds(each.get("after", "0s")))
+                for each in said.get("escalate") or ()
+            ),
+            on_timeout="wait",
+            card={"remind_s": seconds(said["remind"]) if said.get("remind") else None},
+        )
+
+    def _start(self, said: Mapping[str, Any]) -> str | None:
+        since = said.get("since")
+        if not isinstance(since, str) or since in {"", "unknown"}:
+            return None
+        overlap = timedelta(seconds=seconds(said.get("overlap", "1h")))
+        return utc_text(parse_utc(since) - overlap)
+
+    def _is_last(self, step: Step) -> bool:
+        """Whether nothing else of the run can still act: another incident may come meanwhile."""
+        view = self.context.view
+        return all(
+            other.id == step.id or ((seen := view.steps.get(other.id)) and seen.state in ENDED)
+            for other in self.context.runbook.steps
+        )
+
+    # -- its clock and its rule
+
+    def judge(self, asked: QuestionView) -> None:
+        """Close the session when its rule is met, else remind and escalate on its clock."""
+        session, now = self.context.view.session, self.context.now()
+        if session is None or not self._is_due(session, now):
+            return
+        if session.closed is not None:
+            self._close(asked, session, now)
+            return
+        how, _ = may_close(session, now)
+        if how:
+            self._close(asked, session, now, how)
+            return
+        self.gates.escalate(asked, now)
+        self._remind(asked, session, now)
+        self._judged = (session.changed, self._next(asked, session, now))
+
+    def _is_due(self, session: Session, now: datetime) -> bool:
+        """Whether anything can have changed: a session of thousands of branches lasts for days."""
+        seq, moment = self._judged
+        return session.changed != seq or moment is None or now >= moment
+
+    def _next(self, asked: QuestionView, session: Session, now: datetime) -> datetime:
+        moments = [self.gates.next_moment(asked), session.due, self._remind_at(asked, session)]
+        lapses = [
+            parse_utc(str(branch.waiver["expires"]))
+            for branch in session.branches.values()
+            if branch.waiver and branch.waiver.get("expires")
+        ]
+        coming = [m for m in (*moments, *lapses) if m is not None and m > now]
+        return min(coming, default=now + _REMIND)
+
+    def _remind_at(self, asked: QuestionView, session: Session) -> datetime | None:
+        """Return when branches that handed nothing in are reminded next."""
+        if session.due is None:
+            return None
+        pause = asked.question.card.get("remind_s") or _REMIND.total_seconds()
+        times = max((branch.reminded for branch in session.branches.values()), default=0)
+        return session.due + timedelta(seconds=pause * times)
+
+    def _remind(self, asked: QuestionView, session: Session, now: datetime) -> None:
+        at, late = self._remind_at(asked, session), overdue(session, now)
+        if late and at is not None and now >= at:
+            data = {"branches": late, "to": asked.question.approvers}
+            self.context.recorder.write(
+                Draft(Kind.RECONCILE_REMINDED, asked.question.step, data=data)
+            )
+
+    def _close(self, asked: QuestionView, session: Session, now: datetime, how: str = "") -> None:
+        """Write the close of the session, of the run's business and of the step together."""
+        step, stand = asked.question.step, totals_data(totals(session, now))
+        drafts = []
+        if how:
+            drafts.append(Draft(Kind.RECONCILE_CLOSED, step, data={"how": how, "totals": stand}))
+            drafts.append(Draft(Kind.RUN_CLOSED))
+        closing = {"question": asked.question.id, "outcome": how or session.how}
+        end = {"state": "succeeded", "outputs": {"how": how or session.how, **stand}}
+        passage("before-decision")
+        self.context.recorder.write(
+            *drafts,
+            Draft(Kind.QUESTION_CLOSED, step, data=closing),
+            Draft(Kind.STEP_FINISHED, step, data=end),
+        )
+        passage("after-decision")
