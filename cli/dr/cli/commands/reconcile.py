@@ -13,6 +13,7 @@ from dr.cli.command import DrCommand, group, option
 from dr.cli.completing import people, runs
 from dr.cli.finding import person, run_id
 from dr.cli.lines import painted
+from dr.cli.network import enter_lab
 from dr.cli.reconciled import branch_lines, case_data, case_lines, session_data, session_lines
 from dr.cli.session import Session, current
 from dr.cli.text import N_, ngettext
@@ -119,6 +120,7 @@ def breaks(run: str, branch: str | None, everything: bool) -> int:
 def load(run: str, branch: str, file: Path, via: str, by: str | None) -> None:
     """Hand in evidence."""
     session = current()
+    enter_lab(session)
     with session.desk.comparing(run) as comparing:
         done = comparing.load(run, branch, file, by=person(by), via=via)
     _branch_shown(session, run, done)
@@ -138,6 +140,7 @@ def load(run: str, branch: str, file: Path, via: str, by: str | None) -> None:
 def recheck(run: str, branches: tuple[str, ...], fetch: bool) -> None:
     """Compare again."""
     session = current()
+    enter_lab(session)
     with session.desk.comparing(run) as comparing:
         if fetch:
             comparing.fetch(run, branches)
