@@ -338,6 +338,7 @@ class MadeUpWorld:
         inputs: Mapping[str, Any] | None = None,
         mode: str = "real",
         web: int = 4,
+        locks: tuple[str, ...] = (),
     ) -> None:
         self.outside = Outside()
         self.clock = FastClock()
@@ -365,6 +366,7 @@ class MadeUpWorld:
             inputs=dict(inputs or {}),
             inventory=inventory_of(web),
             created=START,
+            locks=locks,
         )
         self.journal.create(self.record, [Draft(Kind.RUN_CREATED, data={"runbook": "made-up"})])
         self.engines = 0

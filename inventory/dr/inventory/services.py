@@ -63,11 +63,17 @@ class Sequence(StrictModel):
 
 
 class Holds(StrictModel):
-    """The table of parcels that nobody may touch yet."""
+    """The table of parcels that nobody may touch yet.
+
+    ``held`` lists them, parcel first.  ``release`` lets one go: SQL with ``%(parcel)s`` and
+    ``%(by)s``.
+    """
 
     table: str
     column: str
     reason_column: str = ""
+    held: str = ""
+    release: str = ""
 
 
 class LedgerQuery(StrictModel):

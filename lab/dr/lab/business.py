@@ -25,6 +25,11 @@ WHERE released_at IS NULL""",
     _to("full"),
 ]
 
+HELD_PARCELS = "SELECT parcel_no FROM parcel_hold WHERE released_at IS NULL"
+RELEASE = """\
+UPDATE parcel_hold SET released_at = clock_timestamp(), released_by = %(by)s
+WHERE parcel_no = %(parcel)s AND released_at IS NULL"""
+
 # %(branch)s and %(since)s are given by whoever asks; the columns are called as in LEDGER_COLUMNS
 LEDGER = """\
 SELECT r.slip AS key, r.receipt_no AS receipt, c.serial AS certificate, r.parcel_no AS parcel,

@@ -205,7 +205,12 @@ services:
           sequence: certificate_seq
           column: certificate.serial
           issued: SELECT max(serial) FROM certificate
-      holds: {{ table: parcel_hold, column: parcel_no, reason_column: reason }}
+      holds:
+        table: parcel_hold
+        column: parcel_no
+        reason_column: reason
+        held: {_block(business.HELD_PARCELS, 10)}
+        release: {_block(business.RELEASE, 10)}
       ledger:
         query: {_block(business.LEDGER, 10)}
 """  # noqa: S608  a file for people, no query

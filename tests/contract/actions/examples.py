@@ -27,6 +27,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "instructions": TWO,
         "evidence": [{"id": "barcode", "type": "string", "required": True}],
     },
+    "business.release": {"service": "registry", "parcels": ["P1"], "keep": ["P2"]},
     "reconcile.close": {
         "service": "registry",
         "compared": {"branch-01": {}},

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from dr.engine.core.errors import LockHeldError
 from dr.engine.core.events import Draft, Kind
 from dr.engine.core.reconciliation import Found
 from dr.engine.core.states import RunState, StepState
@@ -41,8 +43,8 @@ steps:
 class Scene:
     """An engine at work beside the test."""
 
-    def __init__(self, source: str = STEPS) -> None:
-        self.world = MadeUpWorld(source)
+    def __init__(self, source: str = STEPS, locks: tuple[str, ...] = ()) -> None:
+        self.world = MadeUpWorld(source, locks=locks)
         self.ended: list[RunState] = []
 
     @property
@@ -180,3 +182,25 @@ def test_the_locks_stay_while_another_step_may_still_act() -> None:
         events = scene.world.journal.events(scene.world.record.id)
     (opened,) = [event for event in events if event.kind is Kind.RECONCILE_OPENED]
     assert changes(opened, "running") == ()
+
+
+def test_another_run_may_come_while_branches_are_awaited_and_the_first_lets_it_end() -> None:
+    behind = "  - {id: release, uses: do.it, needs: [sign]}\n"
+    scene = Scene(STEPS + behind, locks=("registry",))
+    other = replace(scene.world.record, id="R-20261101-other")
+    with scene.at_work():
+        scene.world.journal.create(other, [Draft(Kind.RUN_CREATED)])
+        scene.compare("b")
+        scene.sign("a")
+        scene.sign("b")
+        scene.world.clock.forward(timedelta(minutes=1))
+        with pytest.raises(LockHeldError):
+            scene.world.journal.create(replace(other, id="R-3"), [Draft(Kind.RUN_CREATED)])
+        assert Kind.RECONCILE_CLOSED not in scene.kinds(), (
+            "it acts on the service with its lock only"
+        )
+        scene.world.journal.append(other.id, [Draft(Kind.RUN_ENDED, data={"state": "succeeded"})])
+        scene.world.clock.forward(timedelta(minutes=1))
+        wait_for(lambda: bool(scene.ended), what="the run has ended")
+    assert scene.ended == [RunState.SUCCEEDED]
+    assert scene.world.outside.order == ["mend", "release"]

@@ -13,11 +13,11 @@ from dr.engine.actions.central_records import compare_branches
 from dr.engine.actions.driver import Driver, specify
 from dr.engine.actions.hosts import Connections
 from dr.engine.actions.inputs import Duration, Inputs
-from dr.engine.actions.postgres.observatory import look_at_hosts
+from dr.engine.actions.postgres.observatory import the_primary
 from dr.engine.actions.postgres.query import quoted, rows
 from dr.engine.actions.postgres.scripts import script
 from dr.engine.actions.postgres.service import Service, as_host, service_of
-from dr.engine.core.errors import ActionError, FailedError, RefusedError, RetryableError
+from dr.engine.core.errors import ActionError, FailedError, RefusedError
 from dr.engine.core.model import Effect
 from dr.engine.core.ports import (
     Attached,
@@ -173,7 +173,7 @@ class Reopen(Driver[ReopenInput]):
             attempt,
             world,
             script=script("reopen"),
-            env=_env(service),
+            env=stage_env(service),
             stdin=f"{first}\n-- dr: then\n{rest}\n".encode(),
         )
         if not done.ok:
@@ -231,19 +231,7 @@ class Reopen(Driver[ReopenInput]):
 
     def _host(self, attempt: Attempt, world: World, service: Service) -> str:
         named = as_host(self.given(attempt).host)
-        members = look_at_hosts(self._connections, service, world.inventory, world.clock)
-        writing = [m.host for m in members if m.role == "primary" and not m.fenced]
-        if named is not None and named in writing:
-            return named
-        if named is not None:
-            raise RefusedError(f"{named} is no primary that writes")
-        if len(writing) == 1:
-            return writing[0]
-        if not writing:
-            raise RetryableError(f"no primary of {service.id} was seen", reason="not_yet")
-        raise RefusedError(
-            f"{' and '.join(writing)} both write", hint="Fence one of them before anything opens."
-        )
+        return the_primary(self._connections, service, world, named)
 
     def _stage(self, service: Service, host: str) -> str | None:
         declared = service.business.get("stage")
@@ -410,9 +398,11 @@ def _moment(text: str | None) -> datetime | None:
     return parse_utc(text) if text and text != "unknown" else None
 
 
-def _env(service: Service) -> dict[str, str]:
+def stage_env(service: Service, *, proves: bool = True) -> dict[str, str]:
+    """Return the environment of the ``reopen`` script; ``proves``: that nothing can be written."""
     database = service.database
-    proof = (service.business.get("stages") or {}).get("prove_read_only") or ""
+    declared = (service.business.get("stages") or {}).get("prove_read_only") if proves else ""
+    proof = declared or ""
     return {
         "DR_OS_USER": database.os_user,
         "DR_BIN_DIR": database.bin_dir,

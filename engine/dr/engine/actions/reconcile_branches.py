@@ -13,9 +13,8 @@ from dr.engine.actions.central_records import compare_branches
 from dr.engine.actions.driver import Driver, specify
 from dr.engine.actions.hosts import Connections
 from dr.engine.actions.inputs import Duration, Inputs
-from dr.engine.actions.postgres.observatory import look_at_hosts
+from dr.engine.actions.postgres.observatory import the_primary
 from dr.engine.actions.postgres.service import Service, as_host, service_of
-from dr.engine.core.errors import RefusedError, RetryableError
 from dr.engine.core.model import Effect
 from dr.engine.core.ports import Attempt, Check, Outcome, Presence, Probe, World
 from dr.engine.core.values import Text, parse_utc, utc_text
@@ -88,7 +87,7 @@ class Reconcile(Driver[ReconcileInput]):
         """Collect, compare, write the lists."""
         given = self.given(attempt)
         service = service_of(attempt, world, given.service)
-        host = as_host(given.host) or self._primary(service, world)
+        host = as_host(given.host) or the_primary(self._connections, service, world)
         collection = collect(self._connections, service, world.inventory)
         point = _moment(given.since)
         results = compare_branches(
@@ -109,18 +108,6 @@ class Reconcile(Driver[ReconcileInput]):
         """Every list that was named lies there."""
         lost = [f for f in outcome.outputs.get("files", ()) if not Path(f).is_file()]
         return Check(holds=not lost, because=f"{lost[0]} is not there" if lost else "written")
-
-    def _primary(self, service: Service, world: World) -> str:
-        members = look_at_hosts(self._connections, service, world.inventory, world.clock)
-        writing = [m.host for m in members if m.role == "primary" and not m.fenced]
-        if len(writing) == 1:
-            return writing[0]
-        if not writing:
-            raise RetryableError(f"no primary of {service.id} was seen", reason="not_yet")
-        raise RefusedError(
-            f"{' and '.join(writing)} both write",
-            hint="Fence one of them, or name the recovered database with `host:`.",
-        )
 
     def _write(
         self, attempt: Attempt, world: World, results: Mapping[str, BranchResult]

@@ -72,6 +72,7 @@ class ReconcileClose(Driver[ReconcileCloseInputs]):
             "critical": "integer",
             "oldest": "moment",
             "signed_share": "number",
+            "still_held": "list",
         },
         kind=ActionKind.SESSION,
     )

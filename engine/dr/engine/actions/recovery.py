@@ -5,6 +5,7 @@ from __future__ import annotations
 from dr.engine.actions.address_move import Move
 from dr.engine.actions.backup_check import BackupCheck
 from dr.engine.actions.backup_restore import Restore
+from dr.engine.actions.business_release import Release
 from dr.engine.actions.business_reopen import Reopen
 from dr.engine.actions.hosts import Connections
 from dr.engine.actions.postgres.assess import Assess
@@ -24,6 +25,7 @@ def recovery_actions(connections: Connections) -> list[Action]:
         Start(connections),
         Move(connections),
         Reopen(connections),
+        Release(connections),
         BackupCheck(connections),
         Restore(connections),
         Reconcile(connections),

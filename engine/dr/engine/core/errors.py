@@ -75,6 +75,12 @@ class HeldError(DrError):
     code = "held"
 
 
+class LockHeldError(HeldError):
+    """A lock is another run's; nothing was written."""
+
+    code = "lock_held"
+
+
 class LapsedError(DrError):
     """What allowed an event was over when it was to be written; nothing was written."""
 

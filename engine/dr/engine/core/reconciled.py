@@ -63,6 +63,11 @@ def totals(session: Session, now: datetime) -> Totals:
     )
 
 
+def open_cases(session: Session) -> list[Case]:
+    """List the cases of all branches that are not settled."""
+    return [case for branch in session.branches.values() for case in branch.open_cases]
+
+
 def amount(case: Case) -> Decimal | None:
     """Return what a case is about in money; None when nobody knows."""
     try:

@@ -240,6 +240,7 @@ class Session:
     host: str = ""
     closed: datetime | None = None
     how: str = ""  # signed_off | waived
+    frees_locks: bool = False  # the run holds no lock until it closes
     changed: int = 0  # the last event that moved it
 
     def case(self, case_id: str) -> Case | None:

@@ -36,6 +36,7 @@ def opened(event: Event) -> Session:
         branches={str(name): Branch(str(name)) for name in data["branches"]},
         service=str(data.get("service", "")),
         host=str(data.get("host", "")),
+        frees_locks=bool(data.get("frees_locks")),
         changed=event.seq,
     )
 
@@ -155,6 +156,7 @@ def _reminded(session: Session, event: Event) -> None:
 
 def _closed(session: Session, event: Event) -> None:
     session.closed, session.how = event.at, str(event.data["how"])
+    session.frees_locks = False
 
 
 def _reopened(session: Session, _event: Event) -> None:
@@ -183,3 +185,12 @@ def first_drafts(step: str, compared: Mapping[str, Any]) -> Iterator[Draft]:
             yield Draft(Kind.RECONCILE_RECEIVED, step, data={"branch": name, **evidence})
         if found.get("result") is not None:
             yield Draft(Kind.RECONCILE_COMPARED, step, data={"branch": name, **found["result"]})
+
+
+def closing_drafts(
+    session: Session, how: str, stand: Mapping[str, Any], *, by: str = "", ended: bool = False
+) -> list[Draft]:
+    """Return what closes a session; ``ended``: the run is over and needs its locks no more."""
+    data = {"how": how, "totals": stand, "takes_locks": session.frees_locks and not ended}
+    closing = {**data, "by": by} if by else data
+    return [Draft(Kind.RECONCILE_CLOSED, session.step, data=closing), Draft(Kind.RUN_CLOSED)]

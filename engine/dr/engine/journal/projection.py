@@ -183,6 +183,10 @@ def _reconciles(event: Event, _state: str) -> tuple[Change, ...]:
     return (ReleaseLocks(),) if event.data.get("frees_locks") else ()
 
 
+def _reconciled(event: Event, _state: str) -> tuple[Change, ...]:
+    return (TakeLocks(),) if event.data.get("takes_locks") else ()
+
+
 def _closed(event: Event, _state: str) -> tuple[Change, ...]:
     return (CloseQuestion(_question_id(event), str(event.data.get("outcome", ""))),)
 
@@ -211,4 +215,5 @@ _RULES: dict[Kind, Callable[[Event, str], tuple[Change, ...]]] = {
     Kind.QUESTION_ANSWERED: _answered,
     Kind.QUESTION_CLOSED: _closed,
     Kind.RECONCILE_OPENED: _reconciles,
+    Kind.RECONCILE_CLOSED: _reconciled,
 }

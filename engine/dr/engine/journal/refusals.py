@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from dr.engine.core.errors import HeldError, JournalError, LapsedError, MovedError, UserError
+from dr.engine.core.errors import (
+    HeldError,
+    JournalError,
+    LapsedError,
+    LockHeldError,
+    MovedError,
+    UserError,
+)
 from dr.engine.core.values import utc_text
 
 
@@ -40,12 +47,11 @@ def run_exists(run: str) -> UserError:
     )
 
 
-def lock_held(lock: str, run: str) -> HeldError:
+def lock_held(lock: str, run: str) -> LockHeldError:
     """A lock is another run's."""
-    return HeldError(
+    return LockHeldError(
         f"lock '{lock}' is held by run {run}",
         hint=f"Type 'dr attach {run}' to follow that run, or 'dr abort {run}' to end it.",
-        code="lock_held",
     )
 
 

@@ -12,7 +12,14 @@ from queue import SimpleQueue
 from typing import Any
 
 from dr.engine.core.canonical import plain
-from dr.engine.core.errors import DrError, JournalBusyError, JournalError, LapsedError, UserError
+from dr.engine.core.errors import (
+    DrError,
+    JournalBusyError,
+    JournalError,
+    LapsedError,
+    LockHeldError,
+    UserError,
+)
 from dr.engine.core.events import Draft, Event, Kind
 from dr.engine.core.faults import passage
 from dr.engine.core.ports import Journal, Lease, Secrets
@@ -144,6 +151,7 @@ class Recorder:
             HeldBackError: ``unless`` was true; nothing was written.
             IllegalTransitionError: a draft can not be true any more; nothing was written.
             LapsedError: a draft's ``until`` has come; nothing was written.
+            LockHeldError: a draft needs a lock that is another run's; nothing was written.
         """
         wanted = _Wanted([self._masked(draft) for draft in drafts], unless)
         self._waiting.append(wanted)
@@ -199,7 +207,7 @@ class Recorder:
             events = self._journal.append(self._lease.run, drafts, lease=self._lease)
             self._sure = boot_s()
             self._fold(events)
-        except LapsedError as error:
+        except (LapsedError, LockHeldError) as error:  # only what goes alone is refused so
             together[0].error, together[0].settled = error, True
         except DrError as error:
             self.stop(error)

@@ -6,24 +6,31 @@ into the journal through the service, from any machine, whether an engine is ali
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from dr.engine.core.errors import LockHeldError
 from dr.engine.core.events import Draft, Kind
 from dr.engine.core.faults import passage
 from dr.engine.core.model import Step
 from dr.engine.core.questions import Question, QuestionKind
-from dr.engine.core.reconciled import may_close, overdue, totals, totals_data
+from dr.engine.core.reconciled import may_close, open_cases, overdue, totals, totals_data
 from dr.engine.core.reconciliation import Session
-from dr.engine.core.reconciling import first_drafts
+from dr.engine.core.reconciling import closing_drafts, first_drafts
 from dr.engine.core.states import ENDED
 from dr.engine.core.values import parse_utc, utc_text
 from dr.engine.core.view import QuestionView
 from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.gates import Gatekeeper, group_of, seconds
 from dr.engine.runtime.nonces import nonce
+
+log = logging.getLogger("dr.runtime")
+
+_LOCK_PAUSE = timedelta(seconds=30)
+"""How long after a lock was another run's it is asked for again."""
 
 _REMIND = timedelta(hours=4)
 """How long after the branches' time is over they are reminded again, unless the step says."""
@@ -56,7 +63,7 @@ class Sessions:
                 "branches": sorted(compared),
                 "service": str(said.get("service") or self.context.service_name() or ""),
                 "host": str(said.get("host") or ""),
-                "frees_locks": self._is_last(step),
+                "frees_locks": self._frees_locks(step),
             },
         )
         passage("before-question")
@@ -95,12 +102,16 @@ class Sessions:
         overlap = timedelta(seconds=seconds(said.get("overlap", "1h")))
         return utc_text(parse_utc(since) - overlap)
 
-    def _is_last(self, step: Step) -> bool:
-        """Whether nothing else of the run can still act: another incident may come meanwhile."""
-        view = self.context.view
+    def _frees_locks(self, step: Step) -> bool:
+        """Whether nothing can act before it closes: another incident may come meanwhile."""
+        steps, view = self.context.runbook.steps, self.context.view
+        behind = {step.id}
+        for other in steps:  # what needs a step stands after it on the page
+            if behind & set(other.needs):
+                behind.add(other.id)
         return all(
-            other.id == step.id or ((seen := view.steps.get(other.id)) and seen.state in ENDED)
-            for other in self.context.runbook.steps
+            other.id in behind or ((seen := view.steps.get(other.id)) and seen.state in ENDED)
+            for other in steps
         )
 
     # -- its clock and its rule
@@ -155,16 +166,21 @@ class Sessions:
     def _close(self, asked: QuestionView, session: Session, now: datetime, how: str = "") -> None:
         """Write the close of the session, of the run's business and of the step together."""
         step, stand = asked.question.step, totals_data(totals(session, now))
-        drafts = []
+        drafts: list[Draft] = []
         if how:
-            drafts.append(Draft(Kind.RECONCILE_CLOSED, step, data={"how": how, "totals": stand}))
-            drafts.append(Draft(Kind.RUN_CLOSED))
+            drafts += closing_drafts(session, how, stand)
         closing = {"question": asked.question.id, "outcome": how or session.how}
-        end = {"state": "succeeded", "outputs": {"how": how or session.how, **stand}}
+        held = sorted({case.found.parcel for case in open_cases(session)} - {""})
+        outputs = {"how": how or session.how, **stand, "still_held": held}
+        end = {"state": "succeeded", "outputs": outputs}
         passage("before-decision")
-        self.context.recorder.write(
-            *drafts,
-            Draft(Kind.QUESTION_CLOSED, step, data=closing),
-            Draft(Kind.STEP_FINISHED, step, data=end),
-        )
+        try:
+            self.context.recorder.write(
+                *drafts,
+                Draft(Kind.QUESTION_CLOSED, step, data=closing),
+                Draft(Kind.STEP_FINISHED, step, data=end),
+            )
+        except LockHeldError as error:  # another incident of the service goes first
+            log.info("the reconciliation waits to close: %s", error)
+            self._judged = (session.changed, now + _LOCK_PAUSE)
         passage("after-decision")

@@ -17,7 +17,7 @@ from dr.engine.core.events import Draft, Kind
 from dr.engine.core.ports import Clock, Journal, RunRecord
 from dr.engine.core.reconciled import may_close, totals, totals_data
 from dr.engine.core.reconciliation import Branch, Case, CaseState, Resolution, Session
-from dr.engine.core.reconciling import first_drafts
+from dr.engine.core.reconciling import closing_drafts, first_drafts
 from dr.engine.core.values import utc_text
 from dr.engine.core.view import RunView
 from dr.engine.service.authority import known_person
@@ -256,8 +256,8 @@ class Reconciling:
                     f"the reconciliation can not close: {because}",
                     hint=f"See who is awaited with: dr reconcile status {at.record.id}",
                 )
-            data = {"how": how, "by": who, "totals": totals_data(totals(session, now))}
-            return [Draft(Kind.RECONCILE_CLOSED, session.step, data=data), Draft(Kind.RUN_CLOSED)]
+            stand = totals_data(totals(session, now))
+            return closing_drafts(session, how, stand, by=who, ended=at.view.state.ended)
 
         return self.write(run, decide).session
 

@@ -11,8 +11,8 @@ from dr.engine.actions.hosts import Connections
 from dr.engine.actions.postgres.member import Member, look_at
 from dr.engine.actions.postgres.roles import picture
 from dr.engine.actions.postgres.service import Service, read_service
-from dr.engine.core.errors import ActionError
-from dr.engine.core.ports import Clock
+from dr.engine.core.errors import ActionError, RefusedError, RetryableError
+from dr.engine.core.ports import Clock, World
 
 LOOK = timedelta(seconds=3)
 """How long one look may take; who has not answered by then is unreachable."""
@@ -44,6 +44,30 @@ def look_at_hosts(
         ]
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def the_primary(
+    connections: Connections, service: Service, world: World, named: str | None = None
+) -> str:
+    """Return the one host that writes; ``named`` must be it.
+
+    Raises:
+        RetryableError: none was seen.
+        RefusedError: two write, or the named one does not.
+    """
+    members = look_at_hosts(connections, service, world.inventory, world.clock)
+    writing = [m.host for m in members if m.role == "primary" and not m.fenced]
+    if named is not None:
+        if named in writing:
+            return named
+        raise RefusedError(f"{named} is no primary that writes")
+    if len(writing) == 1:
+        return writing[0]
+    if not writing:
+        raise RetryableError(f"no primary of {service.id} was seen", reason="not_yet")
+    raise RefusedError(
+        f"{' and '.join(writing)} both write", hint="Fence one of them before anything opens."
+    )
 
 
 def _late(within: timedelta) -> str:
