@@ -72,6 +72,25 @@ def test_everybody_in_the_group_gets_one_letter_in_both_languages(office: Office
     assert letter["To"] == "陈伟 <chen.wei@lab.example>"
 
 
+def test_the_people_of_the_branches_are_told_once_however_many_branches_are_theirs(
+    office: Office,
+) -> None:
+    branches = {
+        "north": {"responsible": "chen.wei", "group": "clerks"},
+        "south": {"responsible": "chen.wei", "group": "clerks"},
+        "shut": {},
+    }
+    groups = {"clerks": {"members": ["li.na"]}}
+    world = SmallWorld({**office.world.inventory, "branches": branches, "people_groups": groups})
+    heads = office.action.perform(_notice(to={"branches": "responsible"}), world)
+    assert heads.outputs["accepted"] == ["chen.wei"]
+    everybody = office.action.perform(
+        _notice(to={"branches": "everybody"}), SmallWorld(world.inventory)
+    )
+    assert everybody.outputs["accepted"] == ["chen.wei", "li.na"]
+    assert [address for address, _ in office.script.taken] == [CHEN, CHEN, LI]
+
+
 def test_a_drill_and_another_environment_stand_in_front_of_the_subject(office: Office) -> None:
     office.world.inventory = {**_inventory(0, "staging"), "mail": office.world.inventory["mail"]}
     office.world.row = record(mode="drill")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -37,10 +37,16 @@ class GroupOfPeople(Inputs):
     group: str
 
 
-class NotifyInputs(Inputs):
-    """What ``with`` may hold; ``to`` is a group or a list of people's ids."""
+class PeopleOfBranches(Inputs):
+    """The people of every branch: who is responsible, or everybody of its group too."""
 
-    to: GroupOfPeople | list[str]
+    branches: Literal["responsible", "everybody"]
+
+
+class NotifyInputs(Inputs):
+    """What ``with`` may hold; ``to`` is a group, the branches, or a list of people's ids."""
+
+    to: GroupOfPeople | PeopleOfBranches | list[str]
     subject: Words
     text: Words
     channel: Literal["smtp"] = "smtp"
@@ -76,8 +82,7 @@ class NotifySend(Driver[NotifyInputs]):
     def describe(self, attempt: Attempt) -> Sequence[str]:
         """Say whom it would tell, and the subject."""
         given = self.given(attempt)
-        to = given.to.group if isinstance(given.to, GroupOfPeople) else ", ".join(given.to)
-        return [f"mail to {to}: {_both(given.subject, ' / ')}"]
+        return [f"mail to {_named(given.to)}: {_both(given.subject, ' / ')}"]
 
     def precheck(self, attempt: Attempt, world: World) -> Check:
         """Whether there is a mail server and somebody with an address."""
@@ -200,6 +205,8 @@ def _addressees(given: NotifyInputs, inventory: Mapping[str, Any]) -> list[_Addr
                 hint=f"Groups of people.yaml: {', '.join(sorted(groups)) or 'none'}.",
             )
         members = list(groups[given.to.group].get("members") or ())
+    elif isinstance(given.to, PeopleOfBranches):
+        members = list(_of_branches(inventory, everybody=given.to.branches == "everybody"))
     else:
         members = list(given.to)
     unknown = [member for member in members if member not in people]
@@ -209,6 +216,21 @@ def _addressees(given: NotifyInputs, inventory: Mapping[str, Any]) -> list[_Addr
             hint="Type 'dr inventory show people' to see who there is.",
         )
     return [_addressee(member, people[member]) for member in dict.fromkeys(members)]
+
+
+def _named(to: GroupOfPeople | PeopleOfBranches | list[str]) -> str:
+    if isinstance(to, GroupOfPeople):
+        return to.group
+    return f"{to.branches} of the branches" if isinstance(to, PeopleOfBranches) else ", ".join(to)
+
+
+def _of_branches(inventory: Mapping[str, Any], *, everybody: bool) -> Iterator[str]:
+    groups: Mapping[str, Any] = inventory.get("people_groups") or {}
+    for branch in (inventory.get("branches") or {}).values():
+        if branch.get("responsible"):
+            yield str(branch["responsible"])
+        if everybody and branch.get("group"):
+            yield from (groups.get(branch["group"]) or {}).get("members") or ()
 
 
 def _addressee(person: str, entry: Mapping[str, Any]) -> _Addressee:
