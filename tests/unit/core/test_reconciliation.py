@@ -11,6 +11,7 @@ import pytest
 from dr.engine.core.events import Event, Kind
 from dr.engine.core.reconciled import may_close, overdue, totals
 from dr.engine.core.reconciliation import BranchState, CaseState, Found, Rule, Session, share
+from dr.engine.core.reconciling import closing_drafts
 from dr.engine.core.values import utc_text
 from dr.engine.core.view import RunView, fold
 
@@ -258,3 +259,15 @@ def test_a_share_outside_of_0_to_100_percent_is_refused(text: str) -> None:
 
 def test_a_rule_reads_percentages_as_people_write_them() -> None:
     assert Rule.of({"signed_off": "95%", "unexplained": 3}) == Rule(0.95, 3, 0.95)
+
+
+def test_the_locks_are_taken_again_once_and_not_at_the_close_too() -> None:
+    told = Told("a", frees_locks=True)
+    assert closing_drafts(told.session, "signed_off", {})[0].data["takes_locks"] is True
+    told.say(Kind.OP_RETRY, by="ana", because="x", takes_locks=True)
+    assert closing_drafts(told.session, "signed_off", {})[0].data["takes_locks"] is False
+
+
+def test_a_session_that_closes_after_the_end_of_its_run_takes_no_locks() -> None:
+    told = Told("a", frees_locks=True)
+    assert closing_drafts(told.session, "waived", {}, ended=True)[0].data["takes_locks"] is False

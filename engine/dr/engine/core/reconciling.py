@@ -156,7 +156,6 @@ def _reminded(session: Session, event: Event) -> None:
 
 def _closed(session: Session, event: Event) -> None:
     session.closed, session.how = event.at, str(event.data["how"])
-    session.frees_locks = False
 
 
 def _reopened(session: Session, _event: Event) -> None:

@@ -270,6 +270,8 @@ class RunView:
             # the engine has moved the step since: the wish was obeyed, or fits no more
             self.wishes = [wish for wish in self.wishes if wish.step != event.step]
         _APPLY[event.kind](self, event)
+        if self.session is not None and event.data.get("takes_locks"):
+            self.session.frees_locks = False
         step = self.steps.get(event.step) if event.step else None
         if step is not None:
             for host in list(step.units) if event.kind in _OF_ALL_UNITS else [event.host]:

@@ -183,7 +183,7 @@ def _reconciles(event: Event, _state: str) -> tuple[Change, ...]:
     return (ReleaseLocks(),) if event.data.get("frees_locks") else ()
 
 
-def _reconciled(event: Event, _state: str) -> tuple[Change, ...]:
+def _acts_again(event: Event, _state: str) -> tuple[Change, ...]:
     return (TakeLocks(),) if event.data.get("takes_locks") else ()
 
 
@@ -215,5 +215,7 @@ _RULES: dict[Kind, Callable[[Event, str], tuple[Change, ...]]] = {
     Kind.QUESTION_ANSWERED: _answered,
     Kind.QUESTION_CLOSED: _closed,
     Kind.RECONCILE_OPENED: _reconciles,
-    Kind.RECONCILE_CLOSED: _reconciled,
+    Kind.RECONCILE_CLOSED: _acts_again,
+    Kind.OP_RETRY: _acts_again,
+    Kind.OP_UNDO: _acts_again,
 }

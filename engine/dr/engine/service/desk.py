@@ -80,6 +80,7 @@ if TYPE_CHECKING:
 
 DATABASE_VARIABLE = "DR_DATABASE_URL"
 _POLL_S = 0.2
+_ACTS_AGAIN = frozenset({Kind.OP_RETRY, Kind.OP_UNDO})
 
 
 def open_desk(directory: Path | None = None, environment: str | None = None) -> Desk:
@@ -472,6 +473,9 @@ class Desk:
     ) -> int:
         record = self.journal.run(run)
         self._not_over(record)
+        session = self.view(record.id).session
+        if kind in _ACTS_AGAIN and session is not None and session.frees_locks:
+            more["takes_locks"] = True  # they were free while only branches were awaited
         draft = Draft(kind, step, data={"by": by, "because": because, **more})
         return self.journal.append(record.id, [draft])[-1].seq
 
