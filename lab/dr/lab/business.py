@@ -33,7 +33,8 @@ WHERE parcel_no = %(parcel)s AND released_at IS NULL"""
 # %(branch)s and %(since)s are given by whoever asks; the columns are called as in LEDGER_COLUMNS
 LEDGER = """\
 SELECT r.slip AS key, r.receipt_no AS receipt, c.serial AS certificate, r.parcel_no AS parcel,
-       r.kind AS kind, r.clerk AS clerk, r.accepted_at AS at
+       r.kind AS kind, r.clerk AS clerk, r.accepted_at AS at, r.branch AS branch,
+       r.holder AS holder, r.amount AS amount, r.status AS status
 FROM registration AS r LEFT JOIN certificate AS c USING (receipt_no)
 WHERE r.branch = %(branch)s AND r.accepted_at >= %(since)s
 ORDER BY r.receipt_no"""
@@ -48,4 +49,8 @@ LEDGER_COLUMNS = {
     "clerk": "clerk",
     "at": "accepted_at",
     "outcome": "outcome",
+    "branch": "branch",
+    "holder": "holder",
+    "amount": "amount",
+    "status": "status",
 }

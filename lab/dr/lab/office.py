@@ -1,31 +1,42 @@
 """A branch office: it registers business through the service address and keeps its own ledger.
 
-Each case is accepted, registered and ends in a certificate, in one transaction.  The ledger is a
-CSV file, one line per case, written and synced when its outcome is known:
+Each case is accepted, registered and ends in a certificate, in one transaction.  The office's book
+is a CSV file, one line per case, written and synced when its outcome is known:
 
 ``acknowledged``  the office saw COMMIT return: the register must have it;
 ``unknown``       COMMIT was sent and no answer came: the register may have it;
 ``failed``        refused or broken off before COMMIT: the register must not have it.
 
-The natural key that the ledger and the register share is the slip number, which the office gives
-when it accepts a case; receipt and certificate numbers come from the register.
+The natural key that the book and the register share is the slip number, which the office gives when
+it accepts a case: 32, the branch, the day, a running number, 21 digits in all.  The receipt number
+comes from the register, the certificate's from the office's own stock of numbered forms.
+
+What the office hands in to others, its ledger, is the book itself under a second name, until
+somebody puts another file there (see :mod:`dr.lab.spoiling`).  The book is locked during a case:
+whoever holds the lock sees it at rest.
 """
 
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
 import json
 import os
 import random
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+from dr.lab import names
+from dr.lab.blocks import Stock, number_of
 from dr.lab.libpq import Answer, Connection, ServerLostError
 
 LEDGER = "/var/lib/registry/ledger.csv"
+BOOK = "/var/lib/registry/book.csv"
 STATE = "/var/lib/registry/office.json"
 COLUMNS = (
     "slip",
@@ -37,10 +48,18 @@ COLUMNS = (
     "clerk",
     "outcome",
     "detail",
+    "branch",
+    "holder",
+    "amount",
+    "status",
 )
+ZONE = timezone(timedelta(hours=8))
+"""Beijing's, in which the office's day begins."""
 _KINDS = ("transfer", "transfer", "first", "mortgage")
 _CONNECT_S = _ANSWER_S = 3.0
 _RETRY_S = 1.0
+_NUMBER_DIGITS = 7
+_TAKEN = "23505"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +94,14 @@ class _Case:
     parcel_no: str
     kind: str
     clerk: str
+    branch: str
+    holder: str
+    amount: str
+
+
+def slip_number(branch: str, day: datetime, number: int) -> str:
+    """Return the number of a slip: 21 digits."""
+    return f"32{number_of(branch):04d}{day.astimezone(ZONE):%Y%m%d}{number:0{_NUMBER_DIGITS}d}"
 
 
 def _now() -> str:
@@ -85,16 +112,30 @@ class Ledger:
     """The office's own book: only added to, synced after each line."""
 
     def __init__(self, path: Path) -> None:
+        """Open the book beside ``path``; a new one is handed in there."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        book = path.with_name(Path(BOOK).name)
+        self._fd = os.open(book, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         if os.fstat(self._fd).st_size == 0:
             self._write(COLUMNS)
-        with path.open(newline="", encoding="utf-8") as file:
+            os.link(book, path)
+        with book.open(newline="", encoding="utf-8") as file:
             self.lines = list(csv.DictReader(file))
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep others from the book, after those who have it now."""
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+
     def add(self, case: _Case, receipt: str, serial: str, outcome: str, detail: str) -> None:
+        """Write a case down; only an acknowledged one has a status that the office knows."""
+        status = "issued" if outcome == "acknowledged" else ""
         row = (case.slip, case.accepted_at, receipt, serial, case.parcel_no, case.kind, case.clerk)
-        self._write((*row, outcome, detail))
+        self._write((*row, outcome, detail, case.branch, case.holder, case.amount, status))
 
     def _write(self, row: tuple[str, ...]) -> None:
         text = io.StringIO()
@@ -113,7 +154,9 @@ class Office:
         self.state = OfficeState(settings.branch)
         for line in self.ledger.lines:
             self._count(line["outcome"])
-        self.number = len(self.ledger.lines)
+        self.number = max((_number(line["slip"]) for line in self.ledger.lines), default=0)
+        serials = (line["certificate_serial"] for line in self.ledger.lines)
+        self.stock = Stock(settings.branch, (int(text) for text in serials if text.isdecimal()))
         self.ledger.lines.clear()
         self.connection: Connection | None = None
         self.random = random.Random()  # noqa: S311  which parcel a customer owns is no secret
@@ -124,7 +167,9 @@ class Office:
         while True:
             began = time.monotonic()
             pause_s = self.random.uniform(0.5, 1.5) / self.settings.rate
-            if not self._serve_one():
+            with self.ledger.held():
+                served = self._serve_one()
+            if not served:
                 pause_s = max(pause_s, _RETRY_S)
             time.sleep(max(0.0, began + pause_s - time.monotonic()))
 
@@ -135,15 +180,18 @@ class Office:
         except ServerLostError as error:
             # the customer waits at the counter: nothing was accepted, nothing goes into the ledger
             return self._failing(str(error))
+        form = self.stock.next
+        if form is None:
+            return self._failing("no blank certificate is left")
         case = self._accept()
         receipt = serial = ""
         outcome = "failed"
         try:
-            answer = self.connection.query(
-                _registration(self.settings.branch, case), timeout_s=_ANSWER_S
-            )
+            answer = self.connection.query(_registration(case, form), timeout_s=_ANSWER_S)
             if answer.error:
                 self.connection.query("ROLLBACK", timeout_s=_ANSWER_S)
+                if answer.sqlstate == _TAKEN:
+                    self.stock.take()  # somebody wrote on another form with this number
             else:
                 receipt, serial = (value or "" for value in answer.rows[0])
                 outcome = "unknown"
@@ -153,6 +201,8 @@ class Office:
         except ServerLostError as error:
             self.connection = None
             detail = str(error)
+        if serial:
+            self.stock.take()
         self.ledger.add(case, receipt, serial, outcome, detail)
         self._count(outcome)
         if outcome != "acknowledged":
@@ -164,12 +214,16 @@ class Office:
 
     def _accept(self) -> _Case:
         self.number += 1
+        branch, kind = self.settings.branch, self.random.choice(_KINDS)
         return _Case(
-            slip=f"{self.settings.branch}/{self.number:06d}",
+            slip=slip_number(branch, datetime.now(UTC), self.number),
             accepted_at=_now(),
             parcel_no=f"P{self.random.randint(1, self.settings.parcels):07d}",
-            kind=self.random.choice(_KINDS),
+            kind=kind,
             clerk=f"clerk-{self.random.randint(1, 4)}",
+            branch=branch,
+            holder=names.holder(kind, self.random),
+            amount=names.amount(kind, self.random),
         )
 
     def _count(self, outcome: str) -> None:
@@ -187,29 +241,36 @@ class Office:
         part.rename(self.state_path)
 
 
-def _registration(branch: str, case: _Case) -> str:
+def _number(slip: str) -> int:
+    digits = slip[-_NUMBER_DIGITS:]
+    return int(digits) if digits.isdecimal() else 0
+
+
+def _registration(case: _Case, form: int) -> str:
     """Return the SQL of a case up to, and without, its COMMIT.
 
-    All values are made by this module from letters, digits, '-', '/' and ':'.
+    All values are made by this package from letters, digits, '-', ':' and names without a quote.
     """
     if case.kind == "mortgage":
         right = (
             "INSERT INTO mortgage (parcel_no, receipt_no, creditor, amount) "
-            "SELECT parcel_no, receipt_no, 'bank-1', 500000 FROM accepted"
+            "SELECT parcel_no, receipt_no, holder, amount FROM accepted"
         )
     else:
         right = (
-            "INSERT INTO property_right (parcel_no, receipt_no, holder) "  # noqa: S608
-            f"SELECT parcel_no, receipt_no, 'holder of {case.slip}' FROM accepted"
+            "INSERT INTO property_right (parcel_no, receipt_no, holder) "
+            "SELECT parcel_no, receipt_no, holder FROM accepted"
         )
     return f"""BEGIN;
 WITH accepted AS (
-  INSERT INTO registration (branch, slip, clerk, parcel_no, kind, accepted_at)
-  VALUES ('{branch}', '{case.slip}', '{case.clerk}', '{case.parcel_no}', '{case.kind}',
-          '{case.accepted_at}')
-  RETURNING receipt_no, parcel_no
+  INSERT INTO registration
+    (branch, slip, clerk, parcel_no, kind, accepted_at, holder, amount, status)
+  VALUES ('{case.branch}', '{case.slip}', '{case.clerk}', '{case.parcel_no}', '{case.kind}',
+          '{case.accepted_at}', '{case.holder}', {case.amount or "NULL"}, 'issued')
+  RETURNING receipt_no, parcel_no, holder, amount
 ), entered AS ({right}), printed AS (
-  INSERT INTO certificate (receipt_no, parcel_no) SELECT receipt_no, parcel_no FROM accepted
+  INSERT INTO certificate (serial, receipt_no, parcel_no)
+  SELECT {form}, receipt_no, parcel_no FROM accepted
   RETURNING serial
 ) SELECT receipt_no, serial FROM accepted, printed"""  # noqa: S608
 
@@ -220,12 +281,15 @@ def run_office(settings: OfficeSettings) -> None:
 
 
 __all__ = [
+    "BOOK",
     "COLUMNS",
     "LEDGER",
     "STATE",
+    "ZONE",
     "Answer",
     "Ledger",
     "Office",
     "OfficeSettings",
     "run_office",
+    "slip_number",
 ]

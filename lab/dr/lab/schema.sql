@@ -41,6 +41,9 @@ CREATE TABLE registration (
   kind          text NOT NULL CHECK (kind IN ('first', 'transfer', 'mortgage', 'discharge', 'test')),
   accepted_at   timestamptz NOT NULL,                -- by the branch's clock
   registered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  holder        text NOT NULL DEFAULT '',            -- who gets the right; several are joined by 、
+  amount        numeric(14, 2),                      -- price or sum secured, in yuan; NULL: none
+  status        text NOT NULL DEFAULT 'accepted' CHECK (status IN ('accepted', 'registered', 'issued', 'void')),
   CONSTRAINT registration_slip_once UNIQUE (branch, slip)
 );
 CREATE INDEX registration_parcel ON registration (parcel_no);
@@ -65,7 +68,8 @@ CREATE TABLE mortgage (
 CREATE INDEX mortgage_parcel ON mortgage (parcel_no);
 
 CREATE TABLE certificate (
-  serial     bigint PRIMARY KEY DEFAULT nextval('certificate_seq'),   -- as printed on the form
+  -- as printed on the form; branches take forms of their own stock, the sequence is the centre's
+  serial     bigint PRIMARY KEY DEFAULT nextval('certificate_seq'),
   receipt_no bigint NOT NULL REFERENCES registration,
   parcel_no  text NOT NULL REFERENCES parcel,
   issued_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -126,25 +130,29 @@ INSERT INTO parcel (parcel_no, district, address, area_m2, land_use)
 -- the designated test parcel: what is registered on it is no legal record
 INSERT INTO parcel VALUES ('TEST-0000', 'test', 'no such place', 1, 'test');
 
-INSERT INTO registration (branch, slip, clerk, parcel_no, kind, accepted_at, registered_at)
+INSERT INTO registration (branch, slip, clerk, parcel_no, kind, accepted_at, registered_at, holder,
+                          amount, status)
   SELECT format('branch-%s', lpad((1 + n % 3)::text, 2, '0')), format('old-%s', n),
          format('clerk-%s', n % 12), 'P' || lpad((1 + n % (:rows * 25 / 100))::text, 7, '0'),
          (ARRAY['first', 'transfer', 'transfer', 'mortgage', 'discharge'])[1 + n % 5],
          timestamptz '2020-01-01 08:00+00' + n * interval '1 minute',
-         timestamptz '2020-01-01 08:01+00' + n * interval '1 minute'
+         timestamptz '2020-01-01 08:01+00' + n * interval '1 minute',
+         CASE WHEN n > :rows * 25 / 100 THEN format('bank-%s', n % 7) ELSE 'holder-' || md5(n::text) END,
+         CASE WHEN n > :rows * 25 / 100 THEN 100000 + n END,
+         CASE WHEN n <= :rows * 20 / 100 THEN 'issued' ELSE 'registered' END
   FROM generate_series(1, :rows * 30 / 100) AS n;
 -- Receipt 0 is the write proof: one row for ever, on the test parcel.
 INSERT INTO registration (receipt_no, branch, slip, clerk, parcel_no, kind, accepted_at)
   VALUES (0, 'control', 'write-proof', 'dr', 'TEST-0000', 'test', timestamptz '2020-01-01 08:00+00');
 
 INSERT INTO property_right (parcel_no, receipt_no, holder)
-  SELECT parcel_no, receipt_no, 'holder-' || md5(receipt_no::text)
+  SELECT parcel_no, receipt_no, holder
   FROM registration WHERE receipt_no BETWEEN 1 AND :rows * 20 / 100;
 INSERT INTO certificate (receipt_no, parcel_no, issued_at)
   SELECT receipt_no, parcel_no, registered_at
   FROM registration WHERE receipt_no BETWEEN 1 AND :rows * 20 / 100;
 INSERT INTO mortgage (parcel_no, receipt_no, creditor, amount)
-  SELECT parcel_no, receipt_no, format('bank-%s', receipt_no % 7), 100000 + receipt_no
+  SELECT parcel_no, receipt_no, holder, amount
   FROM registration WHERE receipt_no > :rows * 25 / 100;
 
 DO $$

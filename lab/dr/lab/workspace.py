@@ -7,7 +7,7 @@ import textwrap
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from dr.lab import business
+from dr.lab import blocks, business
 from dr.lab.enter import CONTROL
 from dr.lab.keys import public_key
 from dr.lab.office import LEDGER
@@ -17,6 +17,8 @@ from dr.lab.postgres import DATABASE, PGBACKREST_CONF, PORT, SOCKET_DIR, STANZA
 from dr.lab.topology import PREFIX, Cluster, Topology
 
 MAIL_PORT = 25
+SERIAL_BLOCKS = "serial-blocks.csv"
+"""The bureau's register of numbered forms, beside branches.yaml."""
 
 
 SECOND = "control-dr"
@@ -55,6 +57,10 @@ def write_workspace(plan: LabPlan, known_hosts: str) -> None:
         files[f"{at}/people.yaml"] = people_file(keys, today)
         files[f"{at}/suppliers.yaml"] = suppliers_file(today)
         files[f"{at}/branches.yaml"] = branches_file(plan.topology, environment)
+        if environment == "lab":
+            names = [branch.name for branch in plan.topology.branches]
+            before = plan.options.rows * 20 // 100
+            files[f"{at}/{SERIAL_BLOCKS}"] = blocks.register(names, before, today)
         clusters = [one for one in plan.topology.clusters if one.environment == environment]
         files[f"{at}/services.yaml"] = services_file(plan, clusters)
         files[f"{at}/backups.yaml"] = backups_file(clusters)
@@ -211,6 +217,7 @@ services:
         reason_column: reason
         held: {_block(business.HELD_PARCELS, 10)}
         release: {_block(business.RELEASE, 10)}
+      # what a branch did, in the words of branches.yaml (ledger.columns)
       ledger:
         query: {_block(business.LEDGER, 10)}
 """  # noqa: S608  a file for people, no query
@@ -292,7 +299,12 @@ def branches_file(topology: Topology, environment: str) -> str:
             "    ledger:",
             "      kind: csv",
             f"      path: {LEDGER}",
-            "      # dr's word: the header in the file",
+            "      # dr's word, also of the query in services.yaml: the header in the file.",
+            "      # key: the slip, 21 digits, given by the branch; receipt: by the centre;",
+            "      # certificate: the printed number of a form of the branch's own stock, see",
+            f"      # {SERIAL_BLOCKS}; at: ISO 8601 with its zone; holder: names joined by 、;",
+            "      # amount: yuan with two decimals, empty when there is none; status: accepted,",
+            "      # registered, issued or void, empty when the branch does not know.",
             "      columns:",
             *(f"        {word}: {header}" for word, header in business.LEDGER_COLUMNS.items()),
             "      acknowledged: [acknowledged]",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -83,3 +84,19 @@ def test_the_ledgers_columns_are_those_that_an_office_writes(read: Workspace) ->
     columns = snapshot(read, "lab")["branches"]["branch-01"]["ledger"]["columns"]
     assert set(columns.values()) <= set(office.COLUMNS)
     assert columns["key"] == "slip"
+
+
+def test_the_ledgers_words_are_those_of_the_query_on_the_database(read: Workspace) -> None:
+    columns = snapshot(read, "lab")["branches"]["branch-01"]["ledger"]["columns"]
+    query = snapshot(read, "lab")["services"]["registry"]["business"]["ledger"]["query"]
+    # the outcome is what the branch was told: the database can not know it
+    assert columns.keys() - {"outcome"} == set(re.findall(r" AS (\w+)[,\s]", query)) - {"r", "c"}
+
+
+def test_the_register_of_forms_lies_beside_the_branches(plan: LabPlan) -> None:
+    folder = workspace.workspace_folder(plan.directory)
+    text = (folder / "inventory/lab" / workspace.SERIAL_BLOCKS).read_text("utf-8")
+    assert {line.split(",")[0] for line in text.splitlines()[1:]} == {
+        "bureau",
+        *(branch.name for branch in plan.topology.branches),
+    }
