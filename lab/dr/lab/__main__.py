@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from dr.engine.core.errors import DrError
-from dr.lab import api
+from dr.lab import api, spoiling
 from dr.lab.plan import LabOptions
 
 
@@ -34,6 +34,12 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name)
         command.add_argument("fault")
         command.add_argument("targets", nargs="*")
+    spoil = commands.add_parser("spoil")
+    spoil.add_argument("what")
+    spoil.add_argument("--branch", default="")
+    spoil.add_argument("--count", type=int)
+    spoil.add_argument("--seed", type=int, default=1)
+    commands.add_parser("truth")
     for name in ("shell", "exec"):
         command = commands.add_parser(name)
         command.add_argument("host")
@@ -79,6 +85,11 @@ def _carry_out(arguments: argparse.Namespace) -> int:
             _print(api.break_(arguments.dir, arguments.fault, *arguments.targets))
         case "heal":
             _print(api.heal(arguments.dir, arguments.fault, *arguments.targets))
+        case "spoil":
+            wish = {name: getattr(arguments, name) for name in ("branch", "count", "seed")}
+            _print(asdict(spoiling.spoil(arguments.dir, arguments.what, **wish)))
+        case "truth":
+            _print([one.plain() for one in spoiling.truth_of(arguments.dir)])
         case "run":
             words = _words(arguments.argv)
             api.enter(arguments.dir)

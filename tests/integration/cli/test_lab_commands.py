@@ -92,3 +92,35 @@ def test_the_workspace_of_the_lab_is_found_without_naming_it(dr: Dr) -> None:
     assert dr("inventory", "check").returncode == 0
     hosts = json.loads(dr("inventory", "show", "hosts", "--json").stdout)["hosts"]
     assert hosts["db-a"]["address"] == "198.18.1.11"
+
+
+def test_what_was_spoilt_is_told_by_the_truth_and_not_by_the_spoiling(dr: Dr) -> None:
+    assert dr("lab", "truth").stdout == "nothing was spoilt\n"
+    said = dr("lab", "spoil", "lost-holes", "--count", "2", "--seed", "5")
+    assert (said.returncode, said.stdout) == (
+        0,
+        "spoilt: lost-holes, batch 1, seed 5; 2 truths are kept aside\n",
+    )
+    told = json.loads(dr("lab", "truth", "--json").stdout)
+    assert told["in_doubt"] == []
+    assert {truth["class"] for truth in told["truths"]} == {"missing_central"}
+    shown = dr("lab", "truth").stdout
+    for truth in told["truths"]:
+        assert truth["key"] in shown
+        assert truth["key"] not in said.stdout + said.stderr
+        assert truth["fields"]["parcel"]["central"] is None
+
+
+def test_the_kinds_of_spoiling_are_listed_in_both_languages(dr: Dr) -> None:
+    english, chinese = (dr("--lang", lang, "lab", "spoil").stdout for lang in ("en", "zh"))
+    names = [line.split()[0] for line in english.splitlines()]
+    assert names == [line.split()[0] for line in chinese.splitlines()]
+    assert {"lost-tail", "xlsx-bomb", "answers-twice"} <= set(names)
+    assert "the newest records are lost" in english
+    assert "丢失最新的记录" in chinese
+
+
+def test_an_unknown_kind_of_spoiling_is_told_the_nearest_one(dr: Dr) -> None:
+    said = dr("lab", "spoil", "lost-tial")
+    assert said.returncode == 2
+    assert "lost-tail" in said.stderr

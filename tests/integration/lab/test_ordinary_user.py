@@ -72,6 +72,20 @@ def test_nothing_of_the_lab_is_roots(lab: OrdinaryUser) -> None:
     assert processes == {lab.uid}
 
 
+def test_business_and_files_can_be_spoilt(lab: OrdinaryUser) -> None:
+    for words in (("lost-holes", "--count", "1"), ("file-bom",)):
+        said = lab.lab("spoil", *words)
+        assert said.returncode == 0, said.stderr
+    lost, file = json.loads(lab.lab("truth").stdout)
+    there = f"SELECT count(*) FROM registration WHERE slip = '{lost['key']}'"  # noqa: S608
+    assert _sql(lab, "db-a", there) == "0"
+    assert lab.inside("branch-01", f"head -c 3 {file['file']} | od -An -tx1").stdout.split() == [
+        "ef",
+        "bb",
+        "bf",
+    ]
+
+
 def test_a_host_has_files_of_its_own_and_none_of_the_users(lab: OrdinaryUser) -> None:
     script = (
         "hostname; touch /etc/own /var/lib/dr/own /root/own && echo written;"

@@ -15,13 +15,15 @@ from click.shell_completion import CompletionItem
 from dr.cli.command import DrCommand, group, option
 from dr.cli.lines import Line, line, painted
 from dr.cli.session import current
-from dr.cli.text import N_, _
+from dr.cli.spoilt import kind_lines, kind_plain, spoilt_lines, truth_lines
+from dr.cli.text import N_, _, language
 from dr.cli.width import cells, pad
 from dr.cli.words import seconds
 
 lab = group("lab", N_("A miniature data centre to break and recover."))
 
 _directory = option(
+    "-C",
     "--dir",
     "directory",
     type=click.Path(path_type=Path),
@@ -215,6 +217,83 @@ def faults() -> None:
     width = max(map(len, FAULTS))
     for fault in FAULTS.values():
         click.echo(f"{pad(fault.name, width)}  {_(fault.title)}")
+
+
+def _kinds(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from dr.lab.spoiling import KINDS
+
+    return [
+        CompletionItem(name, help=kind.title.say(language()))
+        for name, kind in KINDS.items()
+        if name.startswith(incomplete)
+    ]
+
+
+@lab.command(
+    "spoil",
+    cls=DrCommand,
+    help=N_(
+        "Spoil records of the register, or what a branch hands in.\n\n"
+        "Without WHAT all kinds are listed. What exactly was spoilt is kept aside: only "
+        "'dr lab truth' tells it."
+    ),
+)
+@click.argument("what", required=False, shell_complete=_kinds)
+@option("--branch", default="", metavar="BRANCH", help=N_("Whose; else the seed chooses."))
+@option("--count", type=click.IntRange(1), help=N_("How many; else as many as the kind says."))
+@option(
+    "--seed",
+    type=int,
+    default=1,
+    show_default=True,
+    help=N_("The same seed spoils the same in the same lab."),
+)
+@option(
+    "--after",
+    "after_s",
+    type=click.FloatRange(0, min_open=True),
+    default=20.0,
+    show_default=True,
+    help=N_("Seconds until what comes later comes."),
+)
+@option(
+    "--host",
+    default="",
+    metavar="HOST",
+    help=N_("Whose database; else the one with the service address."),
+)
+@_directory
+def spoil(what: str | None, directory: Path | None, **wish: Any) -> None:
+    """Spoil something."""
+    from dr.lab import spoiling
+
+    if what is None:
+        kinds = list(spoiling.KINDS.values())
+        _show({"kinds": [kind_plain(kind) for kind in kinds]}, kind_lines(kinds))
+        return
+    spoilt = spoiling.spoil(_place(directory), what, **wish)
+    _show(asdict(spoilt), spoilt_lines(spoilt))
+
+
+@lab.command("truth", cls=DrCommand, help=N_("Tell what was spoilt, and so what must be found."))
+@_directory
+def truth(directory: Path | None) -> None:
+    """Tell what was spoilt."""
+    from dr.lab import spoiling
+
+    batches = spoiling.batches(_lab_that_is_up(directory))
+    truths = spoiling.in_force(batches)
+    doubts = [batch.number for batch in batches if not batch.done]
+    plain = {"truths": [one.plain() for one in truths], "in_doubt": doubts}
+    _show(plain, truth_lines(truths, doubts))
+
+
+def _show(plain: dict[str, Any], lines: Sequence[Line]) -> None:
+    session = current()
+    if session.json:
+        session.result({"v": 1, **plain})
+    else:
+        click.echo(painted(lines, colour=session.colour))
 
 
 @lab.command(
