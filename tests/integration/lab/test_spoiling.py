@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from dr.lab.api import down, in_host, status
+from dr.lab.api import break_, down, heal, in_host, status
 from dr.lab.blocks import usable
 from dr.lab.business import LEDGER_COLUMNS
 from dr.lab.enter import host_command
@@ -42,7 +42,7 @@ from tests.integration.lab.traces import traces
 pytestmark = pytest.mark.lab
 
 BRANCHES = ("branch-01", "branch-02", "branch-03")
-BUSINESS = [name for name, kind in KINDS.items() if kind.register]
+BUSINESS = [name for name, kind in KINDS.items() if kind.register and name != "faults"]
 _PSQL = ["psql", "-qtAX", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-h", SOCKET_DIR]
 _CENTRAL = """
 SELECT row_to_json(q) FROM (
@@ -383,8 +383,28 @@ def test_a_database_that_takes_no_writes_is_not_spoilt_and_leaves_no_truth(lab: 
     assert batches(lab) == before
 
 
+def test_what_was_lost_by_no_spoiling_is_found_beside_what_was_spoilt(lab: Path) -> None:
+    known = {key for batch in batches(lab) for key in batch.keys}
+    lines = lines_of(handed_in(lab, "branch-02")["ledger.csv"])
+    slip, receipt = next(
+        (line["key"], line["receipt"])
+        for line in reversed(lines)
+        if line["outcome"] == "acknowledged" and line["key"] not in known
+    )
+    for table in ("certificate", "property_right", "mortgage", "registration"):
+        sql(lab, f"DELETE FROM {table} WHERE receipt_no = {receipt}")  # noqa: S608
+    before = len(truth_of(lab))
+    spoil(lab, "faults")
+    [truth] = truth_of(lab)[before:]
+    assert (truth.key, truth.break_class, truth.subclass) == (slip, "missing_central", "fault")
+    spoil(lab, "faults")
+    assert len(truth_of(lab)) == before + 1
+
+
 def test_offices_go_on_behind_what_was_spoilt(lab: Path) -> None:
-    spoil(lab, "answers-truly", branch="branch-01")
+    spoil(lab, "answers-never", branch="branch-01")
+    break_(lab, "host-off", "branch-01")
+    heal(lab, "host-off", "branch-01")
     sql(lab, "UPDATE service_state SET stage = 'full'")
     before = {one["branch"]: one["acknowledged"] for one in status(lab).branches}
     wait_for(
@@ -392,12 +412,15 @@ def test_offices_go_on_behind_what_was_spoilt(lab: Path) -> None:
         30,
         "new business at every branch",
     )
-    lines = [
-        line for line in lines_of(handed_in(lab, "branch-01")["ledger.csv"]) if line["receipt"]
-    ]
-    newest = lines[-1]
+    assert "ledger.csv" not in handed_in(lab, "branch-01")
+    spoil(lab, "answers-truly", branch="branch-01")
+    lines = lines_of(handed_in(lab, "branch-01")["ledger.csv"])
+    done = [line for line in lines if line["outcome"] == "acknowledged"]
+    newest, *earlier = reversed(done)
     assert newest["key"] == max(line["key"] or "" for line in lines)
-    assert int(newest["certificate"] or 0) in usable("branch-01")[0]
+    first, _ = usable("branch-01")
+    used = {int(line["certificate"] or 0) for line in earlier} & set(first)
+    assert int(newest["certificate"] or 0) == max(used) + 1
 
 
 def test_down_takes_along_what_was_to_come_later(lab: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dr.lab.spoiling import answers, fields, files, ledgers, records, serials, sheets
+from dr.lab.spoiling import answers, faults, fields, files, ledgers, records, serials, sheets
 from dr.lab.spoiling.plans import Kind
 from dr.lab.topology import unknown
 
@@ -18,6 +18,7 @@ KINDS: Mapping[str, Kind] = {
         *files.KINDS,
         *sheets.KINDS,
         *answers.KINDS,
+        *faults.KINDS,
     )
 }
 

@@ -121,6 +121,7 @@ class Stand:
         touched: keys that are spoilt already.
         cases: what both sides have, acknowledged and not spoilt yet, in the order of receipts;
             none when the register was not needed.
+        central: all that the register has since the first line of a book, by slip.
         receipts: receipt numbers that nobody else will get, as many as are wished for.
         used: numbers of forms that somebody wrote on.
         serials: these, and those that a truth speaks of.
@@ -129,6 +130,7 @@ class Stand:
     books: Mapping[str, Book]
     touched: frozenset[str] = frozenset()
     cases: tuple[Case, ...] = ()
+    central: Mapping[str, Row] = field(default_factory=dict)
     receipts: tuple[int, ...] = ()
     used: frozenset[int] = frozenset()
     serials: frozenset[int] = frozenset()

@@ -138,6 +138,7 @@ def _stand(
         books,
         touched,
         _cases(central, lines, touched | _in_a_copy(wish, books, file)),
+        {row["key"]: row for row in central if row["at"] >= earliest},
         session.receipts(wish.count) if kind.receipts else (),
         frozenset(used),
         frozenset(used | _spoken_of(file)),

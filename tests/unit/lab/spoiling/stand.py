@@ -41,7 +41,8 @@ def stand(count: int = 40, branches: tuple[str, ...] = BRANCHES) -> Stand:
     }
     used = frozenset(one.serial for one in cases)
     receipts = tuple(range(90_000, 90_999))
-    return Stand(books, frozenset(), tuple(cases), receipts, used, used)
+    central = {one.key: one.central for one in cases}
+    return Stand(books, frozenset(), tuple(cases), central, receipts, used, used)
 
 
 def _line(one: Case) -> Row:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dr.lab.errors import LabUsageError
 from dr.lab.spoiling import KINDS, NOTHING, find_kind
-from dr.lab.spoiling.plans import order
+from dr.lab.spoiling.faults import as_found
+from dr.lab.spoiling.plans import Book, order
 from tests.unit.lab.spoiling.stand import BRANCHES, stand, wish
 
 _SMALL = {name: min(kind.count, 3) for name, kind in KINDS.items()}
@@ -14,7 +17,7 @@ _CHOOSING = [
     name
     for name in KINDS
     # these take what is newest, or all of it, or nothing
-    if name not in {"lost-tail", "answers-twice"}
+    if name not in {"lost-tail", "answers-twice", "faults"}
     and not name.startswith(("file-", "xlsx-", "answers-"))
 ]
 
@@ -47,7 +50,7 @@ def test_every_truth_names_its_kind_its_class_and_a_branch(what: str) -> None:
         assert truth.break_class == truth.break_class.lower() != ""
         assert truth.branch in BRANCHES
         assert truth.where in {"central", "ledger", "both", "file"}
-    assert bool(plan.truths) == (what != "answers-truly")
+    assert bool(plan.truths) == (what not in {"answers-truly", "faults"})
 
 
 @pytest.mark.parametrize("what", KINDS)
@@ -67,7 +70,9 @@ def test_a_key_is_spoilt_once_in_a_plan(what: str) -> None:
     assert len(keys) == len(set(keys))
 
 
-@pytest.mark.parametrize("what", [name for name, kind in KINDS.items() if kind.register])
+@pytest.mark.parametrize(
+    "what", [name for name, kind in KINDS.items() if kind.register and name != "faults"]
+)
 def test_too_little_business_is_said_and_nothing_is_planned(what: str) -> None:
     with pytest.raises(LabUsageError, match="cases that can be spoilt so"):
         KINDS[what].plan(stand(1), wish(what, 100))
@@ -91,3 +96,28 @@ def test_an_unknown_kind_is_told_the_nearest_one() -> None:
     with pytest.raises(LabUsageError) as refused:
         find_kind("lost-tale")
     assert "lost-tail" in refused.value.hint
+
+
+def test_what_faults_did_is_written_down_and_what_was_spoilt_is_not() -> None:
+    made = stand(5)
+    lost, open_, arrived, spoilt = (case.key for case in made.cases[:4])
+    outcomes = {open_: "unknown", arrived: "unknown"}
+    books = {
+        name: Book(
+            name,
+            tuple({**b, "outcome": outcomes.get(b["slip"], b["outcome"])} for b in book.lines),
+        )
+        for name, book in made.books.items()
+    }
+    central = {k: v for k, v in made.central.items() if k not in {lost, open_, spoilt}}
+    strange = {**central[arrived], "key": "3200010000"}
+    after = replace(
+        made, books=books, central={**central, "3200010000": strange}, touched=frozenset({spoilt})
+    )
+    told = {t.key: (t.break_class, t.subclass) for t in as_found(after, wish("faults")).truths}
+    assert told == {
+        lost: ("missing_central", "fault"),
+        open_: ("in_flight", "not_arrived"),
+        arrived: ("in_flight", "arrived"),
+        "3200010000": ("extra_central", "unknown"),
+    }
