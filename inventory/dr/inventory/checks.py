@@ -28,6 +28,7 @@ RULES: Mapping[str, str] = {
     "INV011": "a group of people is named that people.yaml does not have",
     "INV012": "a person is named that people.yaml does not have",
     "INV013": "a service is named that services.yaml does not have",
+    "INV014": "a type of branch is named that ledgers.yaml does not have",
     "INV020": "a group has no members",
     "INV021": "a post has no deputy",
     "INV022": "nobody can stand in for the only member of a group",
@@ -89,6 +90,7 @@ def _references(inventory: Inventory, _today: date) -> Iterator[Problem]:
         "group": ("INV011", "no group of people", inventory.people_groups),
         "person": ("INV012", "no person", inventory.people),
         "service": ("INV013", "no service", inventory.services),
+        "type": ("INV014", "no type of branch", inventory.branch_types),
     }
     unread = {p.where.partition(":")[0] for p in inventory.problems}
     for file, keys, kind, name in _named(inventory):
@@ -111,7 +113,9 @@ def _named(inventory: Inventory) -> _Named:
         if supplier.responsible:
             yield "suppliers", ("suppliers", name, "responsible"), "person", supplier.responsible
     for name, branch in inventory.branches.items():
-        for key, kind in (("host", "host"), ("responsible", "person"), ("group", "group")):
+        for key, kind in (
+            ("host", "host"), ("responsible", "person"), ("group", "group"), ("type", "type"),
+        ):  # fmt: skip
             if getattr(branch, key):
                 yield "branches", ("branches", name, key), kind, getattr(branch, key)
     for name, backup in inventory.backups.items():

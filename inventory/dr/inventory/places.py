@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from dr.inventory.strictyaml.fields import Day, Number, StrictModel, Words
-from dr.inventory.words import Name, Span
+from dr.inventory.words import Name, Port, SecretReference, Span
 
 
 class Item(StrictModel):
@@ -60,10 +60,23 @@ class BranchLedger(StrictModel):
     failed: list[str] = Field(default_factory=list)
 
 
+class BranchDatabase(StrictModel):
+    """A branch's own database, which is only read."""
+
+    host: str
+    port: Port | None = None
+    name: str
+    user: str
+    password: SecretReference | None = None
+
+
 class Branch(StrictModel):
-    """A branch office."""
+    """A branch office.  ``type`` is one of ledgers.yaml, ``known_as`` other names in its files."""
 
     title: Words
+    type: Name | None = None
+    known_as: list[str] = Field(default_factory=list)
+    database: BranchDatabase | None = None
     host: Name | None = None
     ledger: BranchLedger | None = None
     phone: str = ""

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from dr.engine.core.errors import Problem, RunbookError
 from dr.inventory.ansible import find_hosts, read_hosts
 from dr.inventory.hosts import Host, host_of
+from dr.inventory.ledgers import BranchType, LedgersFile, RecordKind
 from dr.inventory.people import Group, PeopleFile, Person
 from dr.inventory.places import (
     BackupSet,
@@ -33,6 +34,7 @@ FILES: Mapping[str, type[BaseModel]] = {
     "people": PeopleFile,
     "suppliers": SuppliersFile,
     "branches": BranchesFile,
+    "ledgers": LedgersFile,
     "backups": BackupsFile,
 }
 REQUIRED = frozenset({"services", "people"})
@@ -58,6 +60,8 @@ class Inventory:
     people_groups: Mapping[str, Group] = field(default_factory=dict)
     suppliers: Mapping[str, Supplier] = field(default_factory=dict)
     branches: Mapping[str, Branch] = field(default_factory=dict)
+    records: Mapping[str, RecordKind] = field(default_factory=dict)
+    branch_types: Mapping[str, BranchType] = field(default_factory=dict)
     backups: Mapping[str, BackupSet] = field(default_factory=dict)
     standing: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     revoked: Mapping[str, str] = field(default_factory=dict)
@@ -125,6 +129,8 @@ def _assembled(
         people_groups=part("people", "groups"),
         suppliers=part("suppliers", "suppliers"),
         branches=part("branches", "branches"),
+        records=part("ledgers", "records"),
+        branch_types=part("ledgers", "types"),
         backups=part("backups", "sets"),
         documents=documents,
     )

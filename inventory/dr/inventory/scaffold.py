@@ -133,6 +133,47 @@ branches: {}
 #    ledger: { kind: csv, path: /var/lib/registry/ledger.csv, columns: { receipt: receipt_no } }
 """
 
+_LEDGERS = """\
+# What one record of the business is, and how each type of branch writes it.  `dr schema ledgers`
+# has every key.
+format: 1
+records:
+  registration:
+    # all records, one row each, with a column `branch`; it is only read
+    query: |
+      SELECT r.branch, r.receipt_no AS receipt, r.parcel_no AS parcel, r.holder, r.amount,
+             r.serial, r.accepted_at FROM registration AS r
+    columns:
+      receipt: { kind: code }
+      parcel: { kind: code, severity: critical }
+      holder: { kind: owners, severity: critical }
+      amount: { kind: number, scale: 2 }
+      serial: { kind: code }
+      accepted_at: { kind: moment }
+    key: receipt
+    moment: accepted_at
+    serial: serial
+    amount: amount
+    # an equal key counts when two of these are equal too
+    agree: [parcel, holder, amount, serial]
+    # the same business under another number
+    same: [parcel, holder, amount]
+types:
+  office:
+    title: { en: Office with a ledger, zh: 有台账的网点 }
+    record: registration
+    source: csv
+    zone: "+08:00"
+    # our word: the header in their file
+    columns:
+      receipt: 受理号
+      parcel: 不动产单元号
+      holder: 权利人
+      amount: 金额
+      serial: 证书流水号
+      accepted_at: 受理时间
+"""
+
 _BACKUPS = """\
 format: 1
 sets:
@@ -172,6 +213,7 @@ def init_workspace(directory: Path, today: date | None = None) -> list[Path]:
         f"{inventory}/people.yaml": _PEOPLE,
         f"{inventory}/suppliers.yaml": _SUPPLIERS,
         f"{inventory}/branches.yaml": _BRANCHES,
+        f"{inventory}/ledgers.yaml": _LEDGERS,
         f"{inventory}/backups.yaml": _BACKUPS,
         f"{inventory}/standing/revoked.yaml": _REVOKED,
         "runbooks/README.md": "Your own runbooks; they come before those that ship with dr.\n",

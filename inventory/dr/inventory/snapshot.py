@@ -51,6 +51,8 @@ def snapshot_of(inventory: Inventory) -> dict[str, Any]:
         "people_groups": _with_ids(inventory.people_groups),
         "suppliers": _with_ids(inventory.suppliers),
         "branches": _with_ids(inventory.branches),
+        "records": _with_ids(inventory.records),
+        "branch_types": _with_ids(inventory.branch_types),
         "backups": _with_ids(inventory.backups),
         "standing": {name: dict(s) for name, s in sorted(inventory.standing.items())},
         "revoked": dict(sorted(inventory.revoked.items())),

@@ -1,0 +1,113 @@
+"""A ledger as text: byte-order mark, else strict UTF-8, else strict GB18030, never replaced."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+from dr.reconcile.branch_type import BranchType
+from dr.reconcile.evidence import EvidenceError
+from dr.reconcile.ledger import LedgerError, decode
+from dr.reconcile.reading import MAX_BYTES, Heading, Reading, find_heading
+from dr.reconcile.rows_in import Gatherer
+from dr.reconcile.shape import RecordShape
+
+_DELIMITERS = (",", "\t", ";", "|")
+_HEAD = 30
+_ROUNDED = re.compile(r"\dE\+?\d", re.IGNORECASE)
+
+
+def read_csv(
+    branch: str,
+    data: bytes,
+    branch_type: BranchType,
+    shape: RecordShape,
+    known_as: Iterable[str] = (),
+) -> Reading:
+    """Read a ledger that is a CSV file.
+
+    Raises:
+        EvidenceError: it is no text that may be read, or lacks a column that is declared.
+    """
+    text, encoding = text_of(branch, data)
+    delimiter, heading = _heading(branch, text, branch_type, shape)
+    gatherer = Gatherer(shape, branch_type, heading)
+    gatherer.may_be_rounded = bool(_ROUNDED.search(text))
+    reader = _reader(text, delimiter)
+    try:
+        for _ in range(heading.line):
+            next(reader)
+        first = reader.line_num + 1
+        rows = list(reader) if '"' not in text else None
+        if rows is None or not gatherer.take_all(first, rows):
+            _take_each(gatherer, rows, reader, first)
+    except csv.Error as error:
+        wrong = f"line {reader.line_num}: {error}; what follows was not read"
+        gatherer.problems.append(wrong)
+    return gatherer.reading(branch, hashlib.sha256(data).hexdigest(), encoding, known_as)
+
+
+def _take_each(gatherer: Gatherer, rows: list[list[str]] | None, reader: Any, first: int) -> None:
+    """Take lines one by one; with a quote mark in the file a line may go over several."""
+    if rows is None:
+        for cells in reader:
+            gatherer.take(reader.line_num, cells)
+    else:
+        for line, cells in enumerate(rows, first):
+            gatherer.take(line, cells)
+
+
+def text_of(branch: str, data: bytes) -> tuple[str, str]:
+    """Return the text of a file and its encoding.
+
+    Raises:
+        EvidenceError: it is too large, binary, or in none of the encodings.
+    """
+    if len(data) > MAX_BYTES:
+        raise EvidenceError(
+            f"the evidence of {branch} is larger than {MAX_BYTES >> 20} MiB",
+            hint="Ask the branch for the days of the window only.",
+        )
+    try:
+        text, encoding = decode(data)
+    except LedgerError as error:
+        raise EvidenceError(
+            f"the evidence of {branch} can not be read: {error.message}", hint=error.hint
+        ) from None
+    if "\0" in text:
+        raise EvidenceError(
+            f"the evidence of {branch} is no text: it has zero bytes",
+            hint="Ask the branch for a CSV file; one that is XLSX inside keeps the ending .xlsx.",
+        )
+    return text, encoding
+
+
+def _heading(
+    branch: str, text: str, branch_type: BranchType, shape: RecordShape
+) -> tuple[str, Heading]:
+    first: EvidenceError | None = None
+    for delimiter in _DELIMITERS:
+        try:
+            rows = _first_rows(text, delimiter)
+            return delimiter, find_heading(rows, branch_type, shape, branch)
+        except EvidenceError as error:
+            first = first or error
+    raise first or EvidenceError(f"the evidence of {branch} is empty")
+
+
+def _first_rows(text: str, delimiter: str) -> list[list[str]]:
+    rows: list[list[str]] = []
+    try:
+        rows.extend(islice(_reader(text, delimiter), _HEAD))
+    except csv.Error:
+        return rows
+    return rows
+
+
+def _reader(text: str, delimiter: str) -> Any:
+    return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
