@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from datetime import timezone
+from datetime import UTC, timezone
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
@@ -107,7 +107,7 @@ def is_read(column: Column, canonical: str | None) -> bool:
     if column.kind is Kind.NUMBER:
         return bool(_NUMBER.fullmatch(canonical))
     if column.kind in {Kind.MOMENT, Kind.DAY}:
-        return canonical[:4].isdecimal() and canonical[4:5] == "-"
+        return canonical_moment(canonical, UTC) == canonical
     return True
 
 

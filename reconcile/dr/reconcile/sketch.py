@@ -22,6 +22,7 @@ _SHIFT: Final = 20
 _HALF: Final = (1 << 31) - 1
 _INT64: Final = 1 << 63
 LARGEST_BITS: Final = 18
+_MOST_TURNS: Final = 16
 
 Place = tuple[int, int]
 """Table and index of a cell."""
@@ -109,7 +110,9 @@ def decode(cells: Mapping[Place, Cell], bits: int) -> Decoded:
     left = {p: Cell(c.count, c.check, c.hashes, c.locators) for p, c in cells.items()}
     found: dict[int, tuple[int, int]] = {}
     waiting = deque(left)
-    while waiting:
+    turns = _MOST_TURNS * (len(left) + 1)  # a value that looks alone and is not could come for ever
+    while waiting and turns:
+        turns -= 1
         place = waiting.popleft()
         cell = left.get(place)
         value = _alone(cell, place, bits)
