@@ -34,6 +34,7 @@ _PRIVATE = {
 _FIRST = {**_INVISIBLE, **_PRIVATE}
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(E[+-]?\d{1,2})?", re.IGNORECASE)
 _MONEY = str.maketrans("", "", "¥$,_' ")
+_GUARDED = re.compile(r"=\"(.+)\"|'(.+)")
 _BETWEEN_OWNERS = re.compile(r"[、,;/\n]|\s{2,}")
 _HAN_SPACE = re.compile(r"(?<=[^\x00-\u02ff]) (?=[^\x00-\u02ff])")
 
@@ -70,8 +71,12 @@ def canoniser(
         if raw is None:
             return None
         text = _text(raw)
-        if text.lower() in empty:
+        found = text if text.lower() in empty else formed(raw, text)
+        if found.lower() in empty:
             return None if column.empty_is_null else ""
+        return found
+
+    def formed(raw: str, text: str) -> str:
         match column.kind:
             case Kind.CODE:
                 return _code(text)
@@ -142,16 +147,21 @@ def _text(raw: str) -> str:
 
 
 def _code(text: str) -> str:
-    # ="0012" and '0012 are how people keep a spreadsheet from eating zeros
-    bare = text.replace(" ", "").removeprefix("=").strip("\"'")
-    if bare.isascii():
-        return bare.upper().strip("\"'")
+    bare = text.replace(" ", "")
     for _ in range(4):
-        found = _text(bare.translate(_DASHES).upper()).replace(" ", "")
+        found = bare.translate(_DASHES).upper()
+        found = _unguarded(found if found.isascii() else _text(found).replace(" ", ""))
         if found == bare:
             break
         bare = found
     return bare
+
+
+def _unguarded(text: str) -> str:
+    """Take off what keeps a spreadsheet from eating zeros: ="0012" and '0012."""
+    while (match := _GUARDED.fullmatch(text)) is not None:
+        text = match[1] or match[2]
+    return text
 
 
 def _number(text: str, scale: int, *, in_ten_thousands: bool) -> str:

@@ -243,7 +243,7 @@ def _of_blocks(
     for branch, gap in gaps:
         if branch not in issued:
             found.append((branch, gap))
-        for block in issued[branch]:
+        for block in issued.get(branch, ()):
             if block.prefix != gap.prefix:
                 continue
             first, last = max(gap.first, block.first), min(gap.last, block.last)
