@@ -29,7 +29,7 @@ from dr.reconcile.shape import RecordShape
 _AT_ONCE = 5_000
 _LOOK_S = 120
 _STEPS = 1_000
-_MOST_STEPS = 2_000_000
+_MOST_STEPS = 100_000
 
 
 def export(

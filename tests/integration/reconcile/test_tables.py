@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import random
+import shutil
+import subprocess
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -16,7 +21,8 @@ from dr.reconcile.row_hash import HashKind
 from dr.reconcile.session import Session
 from dr.reconcile.table_breaks import table_breaks
 from dr.reconcile.tables import TableDifference, compare_tables
-from tests.integration.postgres_server import PostgresServer
+from tests.deadline import wait_for
+from tests.integration.postgres_server import PostgresServer, launch
 from tests.reconcile_corpus import (
     KINDS,
     OF_TABLES,
@@ -152,3 +158,58 @@ def test_equal_tables_have_no_breaks(wires: tuple[Wire, Wire]) -> None:
     fill(wires, made)
     difference, breaks = named(wires, made, "id", None)
     assert (difference.left, difference.right, breaks) == ((), (), ())
+
+
+def test_a_hot_standby_is_compared_with_its_primary(postgres_server: PostgresServer) -> None:
+    made = sown(15, branches=3, records=150, each=1)
+    name = postgres_server.database().partition("@/")[2].partition("?")[0]
+    with postgres_server.connect(name) as primary, hot_standby(postgres_server) as standby:
+        known: dict[str, int] = {}
+        load(primary, (r for rows in made.ledger.values() for r in rows), known)
+        end = primary.execute("SELECT pg_current_wal_lsn()::text").fetchone()
+        with standby.connect() as control:
+            wait_for(lambda: _replayed(control, end), 30, "the standby")
+            control.execute("SELECT pg_wal_replay_pause()")
+            wait_for(lambda: _paused(control), 30, "the pause")
+        primary.execute("DROP TABLE registration")
+        load(primary, (r for rows in made.central.values() for r in rows), known)
+        with standby.connect(name) as copy:
+            assert copy.execute("SELECT pg_is_in_recovery()").fetchone() == (True,)
+            _, breaks = named((copy, primary), made, "id", None)
+            copy.execute("SELECT pg_wal_replay_resume()")
+    assert {(b.kind, b.branch, b.key) for b in breaks} == made.expected
+
+
+def _replayed(control: Wire, end: tuple[object, ...] | None) -> bool:
+    asked = "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn"
+    return control.execute(asked, end).fetchone() == (True,)
+
+
+def _paused(control: Wire) -> bool:
+    return control.execute("SELECT pg_get_wal_replay_pause_state()").fetchone() == ("paused",)
+
+
+@contextmanager
+def hot_standby(primary: PostgresServer) -> Iterator[PostgresServer]:
+    """A copy that follows ``primary`` and only answers reading."""
+    folder = Path(tempfile.mkdtemp(prefix="dr-sb-", dir="/tmp"))
+    user = "postgres" if os.geteuid() == 0 else None
+    try:
+        folder.chmod(0o755)
+        if user:
+            shutil.chown(folder, user)
+        subprocess.run(
+            [f"{primary.binaries}/pg_basebackup", "-h", primary.folder, "-U", "postgres", "-D",
+             folder / "data", "-R", "-X", "stream", "-c", "fast", "--no-sync"],
+            check=True, user=user, cwd="/",
+        )  # fmt: skip
+        with (folder / "data/postgresql.conf").open("a") as settings:
+            settings.write(f"unix_socket_directories = '{folder}'\nhot_standby = on\n")
+        standby = PostgresServer(folder, primary.binaries, launch(folder, primary.binaries))
+        try:
+            wait_for(standby.answers, 60, "the standby")
+            yield standby
+        finally:
+            standby.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
