@@ -20,7 +20,8 @@ import psycopg
 
 from dr.reconcile.branch_type import BranchType
 from dr.reconcile.breaks import BreakClass as C
-from dr.reconcile.serials import FormState, SerialBlock, SerialRegister
+from dr.reconcile.serial_ranges import SerialBlock
+from dr.reconcile.serials import FormState, SerialRegister
 from dr.reconcile.shape import RecordShape
 from dr.reconcile.window import Window
 

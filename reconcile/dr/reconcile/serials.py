@@ -6,7 +6,6 @@ sum of hashes proves that a range is whole, and only ranges that are not are loo
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,18 @@ from typing import Any
 
 from dr.reconcile.breaks import SerialRange
 from dr.reconcile.relation import INTEGERS, Relation
+from dr.reconcile.serial_ranges import (
+    Gap,
+    Scope,
+    SerialBlock,
+    gaps_between,
+    numbers_of,
+    of_blocks,
+    overlaps,
+    runs_of,
+    texts_of,
+    without,
+)
 from dr.reconcile.session import Session
 from dr.reconcile.shape import SerialScope
 
@@ -33,16 +44,6 @@ class FormState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SerialBlock:
-    """Forms that were issued to a branch, both ends included."""
-
-    branch: str
-    prefix: str
-    first: int
-    last: int
-
-
-@dataclass(frozen=True, slots=True)
 class SerialRegister:
     """What is known of forms besides the records; ``forms`` are by serial number as printed."""
 
@@ -52,27 +53,37 @@ class SerialRegister:
 
 @dataclass(frozen=True, slots=True)
 class Doubled:
-    """A serial number on several records of the centre."""
+    """A serial number on several records of the centre; ``uses`` are branch and key."""
 
     serial: str
-    uses: tuple[tuple[str, str], ...]  # branch and key
+    uses: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SerialFindings:
-    """What the audit of the centre found; gaps by branch, "" where one sequence serves all."""
+    """What the audit of the centre found.
 
-    gaps: tuple[tuple[str, SerialRange], ...] = ()
+    Attributes:
+        gaps: by branch, "" where one sequence serves all.
+        out_of_block: branch, key and serial.
+        not_usable: the same, and what the form is said to be.
+    """
+
+    gaps: tuple[Gap, ...] = ()
     doubled: tuple[Doubled, ...] = ()
-    out_of_block: tuple[tuple[str, str, str], ...] = ()  # branch, key, serial
-    not_usable: tuple[tuple[str, str, str, FormState], ...] = ()  # branch, key, serial, state
+    out_of_block: tuple[tuple[str, str, str], ...] = ()
+    not_usable: tuple[tuple[str, str, str, FormState], ...] = ()
 
 
-def parse_serial(text: str) -> tuple[str, int, int] | None:
-    """Return prefix, number and width of a serial; None when it does not end with digits."""
-    prefix = text.rstrip("0123456789")
-    digits = text[len(prefix) :]
-    return (prefix, int(digits), len(digits)) if digits.isascii() and digits else None
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """The numbers of one scope, from the first to the last."""
+
+    scope: Scope
+    first: int
+    last: int
+    width: int
+    whole: bool
 
 
 def audit(
@@ -95,15 +106,22 @@ def audit(
     if not relation.shape.serial:
         return SerialFindings()
     auditor = _Auditor(relation, session, windowed)
-    scopes = auditor.broken_scopes()
-    ranges = auditor.gaps(scopes, sorted(set(strange))) if scopes else []
-    issued = _of_blocks(ranges, register.blocks, relation.shape.serial_scope)
-    gaps = _all_without(issued, {*explained, *register.forms})
-    if windowed:
-        gaps = auditor.confirmed(gaps)
+    ranges = auditor.ranges()
+    broken = [r for r in ranges if not r.whole]
+    found = auditor.gaps(broken) if broken else {}
+    runs = {r.scope: runs_of(r.first, r.last, found.get(r.scope, [])) for r in ranges}
+    doubled = auditor.doubled(broken, overlaps(runs))
+    strangers = numbers_of([*strange, *(d.serial for d in doubled)])
+    gaps = [
+        (r.scope[0], gap)
+        for r in broken
+        for gap in gaps_between(runs[r.scope], strangers.get(r.scope[1], []), r.scope[1], r.width)
+    ]
+    gaps = of_blocks(gaps, register.blocks, relation.shape.serial_scope)
+    gaps = without(gaps, {*explained, *register.forms})
     return SerialFindings(
-        tuple(gaps),
-        auditor.doubled(scopes) if scopes else (),
+        tuple(auditor.confirmed(gaps)),
+        doubled,
         auditor.out_of_block(register.blocks),
         auditor.not_usable(register.forms),
     )
@@ -128,74 +146,94 @@ class _Auditor:
             usable = f"length({digits}) BETWEEN 1 AND {_MOST_DIGITS}"
             number = f"CASE WHEN {usable} THEN {digits}::bigint END"
             width = f"length({digits})"
-        key = f'q."{relation.shape.key}"::text'
-        self._numbers = f"""
-SELECT {self._scope} AS scope, {prefix} AS prefix, {number} AS n, {width} AS width,
-       q."branch"::text AS branch, {key} AS key, {text} AS serial
-FROM {relation.source} WHERE q."{name}" IS NOT NULL AND {self._where}"""
+        self._columns = {
+            "scope": self._scope,
+            "prefix": prefix,
+            "n": number,
+            "width": width,
+            "branch": 'q."branch"::text',
+            "key": f'q."{relation.shape.key}"::text',
+            "serial": text,
+        }
+
+    def _numbers(self, *names: str, where: str = "") -> str:
+        """Return a SELECT of these columns; OFFSET 0 keeps them from being computed twice."""
+        shown = ", ".join(f"{self._columns[name]} AS {name}" for name in names)
+        serial = self._relation.shape.serial
+        return (
+            f'(SELECT {shown} FROM {self._relation.source} WHERE q."{serial}" IS NOT NULL '
+            f"AND {where or self._where} OFFSET 0) AS s"
+        )
 
     def _ask(self, statement: str, **more: Any) -> list[tuple[Any, ...]]:
         return self._relation.ask(statement, {**self._parameters, **more})
 
-    def broken_scopes(self) -> list[tuple[str, str]]:
-        """Return scope and prefix of the ranges that are not whole, each number once.
+    def ranges(self) -> list[_Range]:
+        """Return the range of every scope, and whether each number in it is there once.
 
         Count and ends alone prove nothing: one number lost and another doubled keeps them.
         """
         found = self._ask(f"""
 WITH g AS (
-  SELECT scope, prefix, count(*) AS n, min(n) AS first, max(n) AS last,
+  SELECT scope, prefix, count(*) AS n, min(n) AS first, max(n) AS last, min(width) AS width,
          sum(hashint8extended(n, {self._seed})) AS found
-  FROM (SELECT scope, prefix, n FROM ({self._numbers} OFFSET 0) AS s) AS s
-  WHERE n IS NOT NULL GROUP BY 1, 2)
-SELECT scope, prefix FROM g
-WHERE last - first + 1 <> n OR found <>
-      (SELECT sum(hashint8extended(i, {self._seed})) FROM generate_series(first, last) AS i)""")
-        return [(str(scope), str(prefix)) for scope, prefix in found]
+  FROM {self._numbers("scope", "prefix", "n", "width")} WHERE n IS NOT NULL GROUP BY 1, 2)
+SELECT scope, prefix, first, last, width, CASE WHEN last - first + 1 = n THEN found =
+       (SELECT sum(hashint8extended(i, {self._seed})) FROM generate_series(first, last) AS i)
+       ELSE false END
+FROM g""")
+        return [
+            _Range((str(s), str(p)), int(first), int(last), int(width), bool(whole))
+            for s, p, first, last, width, whole in found
+        ]
 
-    def gaps(
-        self, scopes: Sequence[tuple[str, str]], strange: Sequence[str]
-    ) -> list[tuple[str, SerialRange]]:
-        """Return the ranges that nobody used between numbers that were."""
+    def gaps(self, broken: Sequence[_Range]) -> dict[Scope, list[SerialRange]]:
+        """Return the ranges that nobody used between numbers that were, in order."""
         found = self._ask(
             f"""
 SELECT scope, prefix, n + 1, next - 1, width
 FROM (SELECT scope, prefix, n, width, lead(n) OVER (PARTITION BY scope, prefix ORDER BY n) AS next
-      FROM ({self._numbers}) AS s
-      WHERE n IS NOT NULL AND serial <> ALL(%(strange)s::text[]) AND (scope, prefix) IN
-            (SELECT * FROM unnest(%(scopes)s::text[], %(prefixes)s::text[]))) AS s
+      FROM {self._numbers("scope", "prefix", "n", "width")}
+      WHERE n IS NOT NULL AND {_IN_SCOPES}) AS s
 WHERE next > n + 1 ORDER BY 1, 2, 3""",
-            scopes=[s for s, _ in scopes],
-            prefixes=[p for _, p in scopes],
-            strange=strange,
+            **_scopes(broken),
         )
-        return [(str(s), SerialRange(str(p), int(a), int(b), int(w))) for s, p, a, b, w in found]
+        gaps: dict[Scope, list[SerialRange]] = defaultdict(list)
+        for s, p, first, last, width in found:
+            gaps[str(s), str(p)].append(SerialRange(str(p), int(first), int(last), int(width)))
+        return gaps
 
-    def doubled(self, scopes: Sequence[tuple[str, str]]) -> tuple[Doubled, ...]:
-        """Return the numbers that several records have."""
-        found = self._ask(
-            f"""
+    def doubled(
+        self, broken: Sequence[_Range], shared: Sequence[SerialRange]
+    ) -> tuple[Doubled, ...]:
+        """Return the numbers of several records: in one scope, and where scopes overlap."""
+        groups = """
 SELECT min(serial), array_agg(branch ORDER BY branch, key), array_agg(key ORDER BY branch, key)
-FROM ({self._numbers}) AS s
-WHERE (scope, prefix) IN (SELECT * FROM unnest(%(scopes)s::text[], %(prefixes)s::text[]))
-GROUP BY scope, prefix, n HAVING count(*) > 1 AND n IS NOT NULL""",
-            scopes=[s for s, _ in scopes],
-            prefixes=[p for _, p in scopes],
-        )
-        return tuple(Doubled(str(s), tuple(zip(b, k, strict=True))) for s, b, k in found)
+FROM {} WHERE n IS NOT NULL AND {} GROUP BY {} prefix, n HAVING count(*) > 1"""
+        numbers = self._numbers("scope", "prefix", "n", "branch", "key", "serial")
+        found: dict[str, Doubled] = {}
+        asked: list[tuple[str, dict[str, Any]]] = []
+        if broken:
+            asked.append((groups.format(numbers, _IN_SCOPES, "scope,"), _scopes(broken)))
+        if shared:
+            ends = {
+                "p": [r.prefix for r in shared],
+                "f": [r.first for r in shared],
+                "l": [r.last for r in shared],
+            }
+            asked.append((groups.format(numbers, _IN_RANGES, ""), ends))
+        for statement, parameters in asked:
+            for serial, branches, keys in self._ask(statement, **parameters):
+                uses = tuple(zip(branches, keys, strict=True))
+                found[str(serial)] = Doubled(str(serial), uses)
+        return tuple(found[serial] for serial in sorted(found))
 
-    def confirmed(self, gaps: list[tuple[str, SerialRange]]) -> list[tuple[str, SerialRange]]:
-        """Take out of gaps what records outside of the window have used."""
-        named = [t for _, gap in gaps if gap.count <= _MOST_NAMED for t in _texts(gap)]
+    def confirmed(self, gaps: list[Gap]) -> list[Gap]:
+        """Take out of gaps what other records have used, at any branch and of any time."""
+        named = [t for _, gap in gaps if gap.count <= _MOST_NAMED for t in texts_of(gap)]
         if not named:
             return gaps
-        relation = self._relation
-        where, parameters = relation.among(relation.shape.serial, named)
-        used = relation.ask(
-            f'SELECT q."{relation.shape.serial}"::text FROM {relation.source} WHERE {where}',
-            parameters,
-        )
-        return _all_without(gaps, {str(row[0]) for row in used})
+        return without(gaps, {serial for _, _, serial in self._using(named)})
 
     def out_of_block(self, blocks: Sequence[SerialBlock]) -> tuple[tuple[str, str, str], ...]:
         """Return the records whose form was not issued to their branch; none without blocks."""
@@ -203,11 +241,11 @@ GROUP BY scope, prefix, n HAVING count(*) > 1 AND n IS NOT NULL""",
             return ()
         found = self._ask(
             f"""
-SELECT branch, key, serial FROM ({self._numbers}) AS s WHERE NOT EXISTS (
+SELECT branch, key, serial FROM {self._numbers("branch", "key", "serial", "prefix", "n")}
+WHERE branch = ANY(%(b)s::text[]) AND NOT EXISTS (
   SELECT FROM unnest(%(b)s::text[], %(p)s::text[], %(f)s::bigint[], %(l)s::bigint[])
          AS b (branch, prefix, first, last)
-  WHERE b.branch = s.branch AND b.prefix = s.prefix AND s.n BETWEEN b.first AND b.last)
-AND branch = ANY(%(b)s::text[])""",
+  WHERE b.branch = s.branch AND b.prefix = s.prefix AND s.n BETWEEN b.first AND b.last)""",
             b=[b.branch for b in blocks],
             p=[b.prefix for b in blocks],
             f=[b.first for b in blocks],
@@ -221,62 +259,22 @@ AND branch = ANY(%(b)s::text[])""",
         """Return the records, of any time, on forms that are said to carry none."""
         if not forms:
             return ()
-        relation = self._relation
-        shape = relation.shape
-        where, parameters = relation.among(shape.serial, sorted(forms))
-        found = relation.ask(
-            f'SELECT q."branch"::text, q."{shape.key}"::text, q."{shape.serial}"::text '
-            f"FROM {relation.source} WHERE {where}",
-            parameters,
-        )
-        return tuple((str(b), str(k), str(s), forms[str(s)]) for b, k, s in found)
+        return tuple((b, k, s, forms[s]) for b, k, s in self._using(sorted(forms)))
+
+    def _using(self, serials: Sequence[str]) -> list[tuple[str, str, str]]:
+        """Return branch, key and serial of the records with these serials, of any time."""
+        where, parameters = self._relation.among(self._relation.shape.serial, serials)
+        numbers = self._numbers("branch", "key", "serial", where=where)
+        found = self._relation.ask(f"SELECT branch, key, serial FROM {numbers}", parameters)
+        return [(str(b), str(k), str(s)) for b, k, s in found]
 
 
-def _of_blocks(
-    gaps: Iterable[tuple[str, SerialRange]], blocks: Sequence[SerialBlock], scope: SerialScope
-) -> list[tuple[str, SerialRange]]:
-    """Return the parts of gaps that were issued; all of a gap where no blocks are known."""
-    issued: dict[str, list[SerialBlock]] = defaultdict(list)
-    for block in blocks:
-        issued[block.branch if scope is SerialScope.BRANCH else ""].append(block)
-    found: list[tuple[str, SerialRange]] = []
-    for branch, gap in gaps:
-        if branch not in issued:
-            found.append((branch, gap))
-        for block in issued.get(branch, ()):
-            if block.prefix != gap.prefix:
-                continue
-            first, last = max(gap.first, block.first), min(gap.last, block.last)
-            if first <= last:
-                found.append((branch, SerialRange(gap.prefix, first, last, gap.width)))
-    return found
+_IN_SCOPES = """(scope, prefix) IN
+  (SELECT * FROM unnest(%(scopes)s::text[], %(prefixes)s::text[]))"""
+_IN_RANGES = """EXISTS (
+  SELECT FROM unnest(%(p)s::text[], %(f)s::bigint[], %(l)s::bigint[]) AS r (prefix, first, last)
+  WHERE r.prefix = s.prefix AND s.n BETWEEN r.first AND r.last)"""
 
 
-def _all_without(
-    gaps: Iterable[tuple[str, SerialRange]], known: Iterable[str]
-) -> list[tuple[str, SerialRange]]:
-    """Return what is left of the ranges when numbers are taken out."""
-    numbers: dict[str, list[int]] = defaultdict(list)
-    for text in known:
-        parsed = parse_serial(text)
-        if parsed:
-            numbers[parsed[0]].append(parsed[1])
-    for found in numbers.values():
-        found.sort()
-    return [(s, left) for s, gap in gaps for left in _without(gap, numbers[gap.prefix])]
-
-
-def _without(gap: SerialRange, numbers: Sequence[int]) -> list[SerialRange]:
-    """Return what is left of a range; ``numbers`` are sorted."""
-    left, start = [], gap.first
-    for number in numbers[bisect_left(numbers, gap.first) : bisect_right(numbers, gap.last)]:
-        if number > start:
-            left.append(SerialRange(gap.prefix, start, number - 1, gap.width))
-        start = number + 1
-    if start <= gap.last:
-        left.append(SerialRange(gap.prefix, start, gap.last, gap.width))
-    return left
-
-
-def _texts(gap: SerialRange) -> list[str]:
-    return [f"{gap.prefix}{n:0{gap.width}d}" for n in range(gap.first, gap.last + 1)]
+def _scopes(ranges: Sequence[_Range]) -> dict[str, Any]:
+    return {"scopes": [r.scope[0] for r in ranges], "prefixes": [r.scope[1] for r in ranges]}

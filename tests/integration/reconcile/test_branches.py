@@ -272,6 +272,31 @@ def test_a_number_lost_and_another_doubled_does_not_look_whole(wire: Wire, tmp_p
     assert kinds == {BreakClass.SERIAL_GAP: 2, BreakClass.SERIAL_DUP: 3}
 
 
+def test_one_number_at_two_branches_is_found_and_opens_no_gap_between_their_forms(
+    wire: Wire, tmp_path: Path
+) -> None:
+    made = bureau(30, branches=3, records=20)
+    made.blocks.clear()
+    for side in (made.central, made.ledger):
+        rows = side["branch-0002"]
+        rows[-1] = replace(rows[-1], serial=side["branch-0000"][7].serial)
+    (double,) = compared(wire, made, tmp_path).breaks
+    assert double.kind is BreakClass.SERIAL_DUP
+    assert double.also == ("branch-0000/0000-000007", "branch-0002/0002-000019")
+
+
+def test_two_whole_ranges_that_overlap_are_doubled_numbers(wire: Wire, tmp_path: Path) -> None:
+    made = bureau(31, branches=2, records=20)
+    made.blocks.clear()
+    for side in (made.central, made.ledger):
+        first = int(side["branch-0000"][15].serial[1:])
+        side["branch-0001"] = [
+            replace(r, serial=f"赣{first + n:012d}") for n, r in enumerate(side["branch-0001"])
+        ]
+    breaks = compared(wire, made, tmp_path).breaks
+    assert Counter(b.kind for b in breaks) == {BreakClass.SERIAL_DUP: 5}
+
+
 def test_a_comparison_of_a_thousandfold_bureau_names_what_was_seeded(
     wire: Wire, tmp_path: Path
 ) -> None:
