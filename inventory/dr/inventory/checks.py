@@ -29,6 +29,7 @@ RULES: Mapping[str, str] = {
     "INV012": "a person is named that people.yaml does not have",
     "INV013": "a service is named that services.yaml does not have",
     "INV014": "a type of branch is named that ledgers.yaml does not have",
+    "INV015": "the register of numbered forms can not be read, or a line of it is wrong",
     "INV020": "a group has no members",
     "INV021": "a post has no deputy",
     "INV022": "nobody can stand in for the only member of a group",

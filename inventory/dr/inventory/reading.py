@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from dr.engine.core.errors import Problem, RunbookError
+from dr.inventory import serial_blocks
 from dr.inventory.ansible import find_hosts, read_hosts
 from dr.inventory.hosts import Host, host_of
 from dr.inventory.ledgers import BranchType, LedgersFile, RecordKind
@@ -62,6 +63,7 @@ class Inventory:
     branches: Mapping[str, Branch] = field(default_factory=dict)
     records: Mapping[str, RecordKind] = field(default_factory=dict)
     branch_types: Mapping[str, BranchType] = field(default_factory=dict)
+    serial_blocks: Sequence[Mapping[str, Any]] = ()
     backups: Mapping[str, BackupSet] = field(default_factory=dict)
     standing: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     revoked: Mapping[str, str] = field(default_factory=dict)
@@ -107,7 +109,13 @@ def read_inventory(workspace: Workspace, environment: str | None = None) -> Inve
         models[name], wrong = validate(model, documents[name])
         problems += [replace(p, rule=_rule(name, p)) for p in wrong]
     inventory = _assembled(workspace, chosen, models, documents)
-    inventory = replace(inventory, sha256=sha256, problems=tuple(problems))
+    path = chosen.inventory / serial_blocks.FILE
+    shown = _shown(path, workspace.directory)
+    blocks, wrong = serial_blocks.read_serial_blocks(path, shown)
+    if path.is_file():
+        sha256[shown] = _sha256(path)
+    problems += wrong
+    inventory = replace(inventory, serial_blocks=blocks, sha256=sha256, problems=tuple(problems))
     return _with_standing(_with_hosts(inventory))
 
 

@@ -53,6 +53,7 @@ def snapshot_of(inventory: Inventory) -> dict[str, Any]:
         "branches": _with_ids(inventory.branches),
         "records": _with_ids(inventory.records),
         "branch_types": _with_ids(inventory.branch_types),
+        "serial_blocks": [dict(block) for block in inventory.serial_blocks],
         "backups": _with_ids(inventory.backups),
         "standing": {name: dict(s) for name, s in sorted(inventory.standing.items())},
         "revoked": dict(sorted(inventory.revoked.items())),

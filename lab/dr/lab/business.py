@@ -54,3 +54,11 @@ LEDGER_COLUMNS = {
     "amount": "amount",
     "status": "status",
 }
+
+# every record, for the comparison of all branches at once; the control room registers nothing real
+RECORDS = """\
+SELECT r.branch AS branch, r.slip AS key, r.receipt_no AS receipt, c.serial AS certificate,
+       r.parcel_no AS parcel, r.kind AS kind, r.clerk AS clerk, r.holder AS holder,
+       r.amount AS amount, r.status AS status, r.accepted_at AS at
+FROM registration AS r LEFT JOIN certificate AS c USING (receipt_no)
+WHERE r.branch <> 'control'"""

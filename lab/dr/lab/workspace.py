@@ -57,6 +57,7 @@ def write_workspace(plan: LabPlan, known_hosts: str) -> None:
         files[f"{at}/people.yaml"] = people_file(keys, today)
         files[f"{at}/suppliers.yaml"] = suppliers_file(today)
         files[f"{at}/branches.yaml"] = branches_file(plan.topology, environment)
+        files[f"{at}/ledgers.yaml"] = ledgers_file()
         if environment == "lab":
             names = [branch.name for branch in plan.topology.branches]
             before = plan.options.rows * 20 // 100
@@ -296,6 +297,7 @@ def branches_file(topology: Topology, environment: str) -> str:
             f'    phone: "+86-10-5550-{1000 + number}"',
             f"    responsible: {HEADS[(number - 1) % len(HEADS)]}",
             "    group: clerks",
+            "    type: counter",
             "    ledger:",
             "      kind: csv",
             f"      path: {LEDGER}",
@@ -312,6 +314,54 @@ def branches_file(topology: Topology, environment: str) -> str:
             "      failed: [failed]",
         ]
     return "\n".join(lines) + "\n"
+
+
+def ledgers_file() -> str:
+    """Return ledgers.yaml: what a record is, and how the lab's counters write it."""
+    columns = [w for w in business.LEDGER_COLUMNS if w != "outcome" and w != "branch"]
+    lines = "".join(f"      {word}: {business.LEDGER_COLUMNS[word]}\n" for word in columns)
+    return f"""\
+format: 1
+records:
+  registration:
+    # all records, one row each, with a column `branch`; it is only read
+    query: {_block(business.RECORDS, 6)}
+    columns:
+      key: {{ kind: code, length: 21 }}
+      receipt: {{ kind: code }}
+      certificate: {{ kind: code }}
+      parcel: {{ kind: code, severity: critical }}
+      kind: {{ kind: text }}
+      clerk: {{ kind: text, severity: minor }}
+      holder: {{ kind: owners, severity: critical }}
+      amount: {{ kind: number, scale: 2 }}
+      status: {{ kind: text }}
+      at: {{ kind: moment }}
+    key: key
+    receipt: receipt
+    moment: at
+    serial: certificate
+    status: status
+    amount: amount
+    # an equal slip number counts when two of these are equal too
+    agree: [parcel, holder, amount, certificate]
+    # the same business under another number
+    same: [parcel, holder, amount, kind]
+    in_flight: [accepted, registered]
+    voided: [void]
+types:
+  counter:
+    title: {{ en: Counter with a ledger, zh: 有台账的登记窗口 }}
+    record: registration
+    source: csv
+    zone: "+08:00"
+    branch: branch
+    outcome: outcome
+    acknowledged: [acknowledged]
+    failed: [failed]
+    # our word: the header in their file
+    columns:
+{lines}"""
 
 
 def backups_file(clusters: list[Cluster]) -> str:

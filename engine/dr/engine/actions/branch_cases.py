@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,25 +12,6 @@ from dr.reconcile.comparison import BranchResult, Record
 from dr.reconcile.ledger import Entry
 
 _ID_DIGITS = 10
-
-
-def keep(folder: Path, content: bytes) -> str:
-    """Keep what a branch handed in under its SHA-256, durably; return that.
-
-    The name is the content: a second copy changes nothing, and nothing is ever written over.
-    """
-    sha256 = hashlib.sha256(content).hexdigest()
-    target = folder / sha256
-    if target.is_file():
-        return sha256
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = folder / f".{sha256}.{os.getpid()}"
-    with draft.open("wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    draft.replace(target)
-    return sha256
 
 
 def evidence_folder(inventory: Mapping[str, Any]) -> Path | None:

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from dr.engine.actions.branch_cases import evidence_folder, keep, result_data
+from dr.engine.actions.branch_cases import evidence_folder, result_data
+from dr.engine.actions.branch_comparison import Bureau
 from dr.engine.actions.branch_ledgers import Collection, collect, sequence_names
 from dr.engine.actions.central_records import compare_branches
 from dr.engine.actions.driver import Driver, specify
@@ -15,10 +16,12 @@ from dr.engine.actions.hosts import Connections
 from dr.engine.actions.inputs import Duration, Inputs
 from dr.engine.actions.postgres.observatory import the_primary
 from dr.engine.actions.postgres.service import Service, as_host, service_of
+from dr.engine.core.events import Kind
 from dr.engine.core.model import Effect
 from dr.engine.core.ports import Attempt, Check, Outcome, Presence, Probe, World
 from dr.engine.core.values import Text, parse_utc, utc_text
 from dr.reconcile.comparison import BranchResult, doubled, serial_gaps
+from dr.reconcile.evidence import EvidenceStore
 from dr.reconcile.worklist import worklist
 
 
@@ -65,6 +68,7 @@ class Reconcile(Driver[ReconcileInput]):
             "service": "string",
             "host": "string",
             "since": "moment",
+            "recovery_point": "moment",
         },
     )
 
@@ -99,15 +103,62 @@ class Reconcile(Driver[ReconcileInput]):
         )
         files = self._write(attempt, world, results)
         outputs = _outputs(service, results, collection, point, files)
-        compared = _compared(attempt.run, world.inventory, results, collection)
+        compared = self._compared(attempt, world, service, host, results, collection)
         start = utc_text(point - given.margin) if point else None
         where = {"service": service.id, "host": host, "since": start}
+        if point:
+            where["recovery_point"] = utc_text(point)
         return Outcome({**outputs, "compared": compared, **where})
 
     def verify(self, attempt: Attempt, world: World, outcome: Outcome) -> Check:  # noqa: ARG002
         """Every list that was named lies there."""
         lost = [f for f in outcome.outputs.get("files", ()) if not Path(f).is_file()]
         return Check(holds=not lost, because=f"{lost[0]} is not there" if lost else "written")
+
+    def _compared(
+        self,
+        attempt: Attempt,
+        world: World,
+        service: Service,
+        host: str,
+        results: Mapping[str, BranchResult],
+        collection: Collection,
+    ) -> dict[str, Any]:
+        """Return by branch what a session begins with: the evidence, kept, and what it showed.
+
+        Where it is declared how branches write (ledgers.yaml) every class of break is looked for;
+        else only what the lists of each branch show.
+        """
+        folder = evidence_folder(world.inventory)
+        store = EvidenceStore(folder) if folder else None
+        kept = {n: store.keep(c) if store else "" for n, c in collection.contents.items()}
+        named = {*collection.unknown, *kept}
+        bureau = Bureau(world.inventory, service, world.secret, self.given(attempt).margin)
+        known = {n: store.path(h) for n, h in kept.items() if store and bureau.knows(n)}
+        found: Mapping[str, Mapping[str, Any]] = {}
+        if known:
+            found = bureau.compare(
+                attempt.run,
+                known,
+                host=host,
+                recovery_point=_moment(self.given(attempt).since),
+                service_back=_service_back(world),
+                expected=sorted(named),
+                everybody=True,
+            )
+        compared: dict[str, Any] = {name: {} for name in {*named, *found}}
+        for name in compared:
+            if name in found:
+                result = dict(found[name])
+            elif name in results:
+                result = result_data(attempt.run, results[name], kept[name])
+            else:
+                result = {"problem": collection.unknown[name]} if name in kept else {}
+            if name in kept:
+                compared[name]["evidence"] = [_evidence(kept[name], result.get("problem", ""))]
+            if result:
+                compared[name]["result"] = result
+        return compared
 
     def _write(
         self, attempt: Attempt, world: World, results: Mapping[str, BranchResult]
@@ -126,23 +177,15 @@ class Reconcile(Driver[ReconcileInput]):
         return files
 
 
-def _compared(
-    run: str,
-    inventory: Mapping[str, Any],
-    results: Mapping[str, BranchResult],
-    collection: Collection,
-) -> dict[str, Any]:
-    """Return by branch what a session begins with: the evidence, kept, and what it showed."""
-    folder = evidence_folder(inventory)
-    compared: dict[str, Any] = {name: {} for name in collection.unknown}
-    for name, content in collection.contents.items():
-        sha256 = keep(folder, content) if folder else ""
-        problem = collection.unknown.get(name, "")
-        told = {"sha256": sha256, "name": "ledger", "by": "dr", "via": "sftp"}
-        compared[name] = {"evidence": [{**told, "problem": problem} if problem else told]}
-        if name in results:
-            compared[name]["result"] = result_data(run, results[name], sha256)
-    return compared
+def _service_back(world: World) -> datetime:
+    """Return when service was back: what is done after that is not at stake."""
+    recovered = (e.at for e in world.history() if e.kind is Kind.RUN_RECOVERED)
+    return next(recovered, world.clock.now())
+
+
+def _evidence(sha256: str, problem: str) -> dict[str, str]:
+    told = {"sha256": sha256, "name": "ledger", "by": "dr", "via": "sftp"}
+    return {**told, "problem": problem} if problem else told
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -233,6 +233,7 @@ class Session:
     step: str
     opened: datetime
     window: tuple[datetime | None, datetime]
+    recovery_point: datetime | None = None
     rule: Rule = field(default_factory=Rule)
     due: datetime | None = None
     branches: dict[str, Branch] = field(default_factory=dict)

@@ -25,12 +25,13 @@ from dr.engine.core.values import parse_utc
 def opened(event: Event) -> Session:
     """Return the session that ``reconcile.opened`` begins."""
     data = event.data
-    start, due = data.get("from"), data.get("due")
+    start, due, point = data.get("from"), data.get("due"), data.get("recovery_point")
     return Session(
         id=str(data["session"]),
         step=event.step or "",
         opened=event.at,
         window=(parse_utc(str(start)) if start else None, parse_utc(str(data["to"]))),
+        recovery_point=parse_utc(str(point)) if point else None,
         rule=Rule.of(data.get("rule") or {}),
         due=parse_utc(str(due)) if due else None,
         branches={str(name): Branch(str(name)) for name in data["branches"]},
@@ -70,12 +71,14 @@ def _received(session: Session, event: Event) -> None:
 
 def _compared(session: Session, event: Event) -> None:
     data = event.data
-    branch = session.branches[str(data["branch"])]
+    name = str(data["branch"])  # cases may be of one that nobody awaited: it has to sign too
+    branch = session.branches.setdefault(name, Branch(name))
     branch.problem = str(data.get("problem", ""))
     if branch.problem:
         return  # it could not be compared: what an earlier comparison found stands
-    branch.entries = data.get("entries")
-    branch.compared, branch.compared_with = event.at, str(data.get("evidence", ""))
+    if data.get("evidence"):  # else others' records showed something of it, and it said nothing
+        branch.entries, branch.compared = data.get("entries"), event.at
+        branch.compared_with = str(data["evidence"])
     seen = {item["id"]: Found.from_data(item) for item in data["cases"]}
     for case_id, found in seen.items():
         known = branch.cases.get(case_id)
@@ -83,7 +86,10 @@ def _compared(session: Session, event: Event) -> None:
             branch.cases[case_id] = Case(found, since=event.at)
         else:
             _seen_again(known, found, event.at)
+    unasked = set(data.get("unasked") or ())
     for case_id, case in branch.cases.items():
+        if case.found.what in unasked:
+            continue  # this comparison did not look for such
         if case_id not in seen and case.is_open:
             proven = case.state is CaseState.APPROVED and case.resolution in PROVEN
             _settle(case, event.at, "proven" if proven else "gone")

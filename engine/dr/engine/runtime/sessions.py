@@ -56,7 +56,7 @@ class Sessions:
             step.id,
             data={
                 "session": f"{self.context.record.id}/{question.id}",
-                "from": self._start(said),
+                **_start(said),
                 "to": utc_text(self.context.view.moments.recovered or self.context.now()),
                 "due": question.decide_by,
                 "rule": dict(said.get("close_when") or {}),
@@ -94,13 +94,6 @@ class Sessions:
             on_timeout="wait",
             card={"remind_s": seconds(said["remind"]) if said.get("remind") else None},
         )
-
-    def _start(self, said: Mapping[str, Any]) -> str | None:
-        since = said.get("since")
-        if not isinstance(since, str) or since in {"", "unknown"}:
-            return None
-        overlap = timedelta(seconds=seconds(said.get("overlap", "1h")))
-        return utc_text(parse_utc(since) - overlap)
 
     def _frees_locks(self, step: Step) -> bool:
         """Whether nothing can act before it closes: another incident may come meanwhile."""
@@ -184,3 +177,12 @@ class Sessions:
             log.info("the reconciliation waits to close: %s", error)
             self._judged = (session.changed, now + _LOCK_PAUSE)
         passage("after-decision")
+
+
+def _start(said: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the recovery point and where the window begins, as the journal has them."""
+    since = said.get("since")
+    if not isinstance(since, str) or since in {"", "unknown"}:
+        return {"from": None, "recovery_point": None}
+    overlap = timedelta(seconds=seconds(said.get("overlap", "1h")))
+    return {"from": utc_text(parse_utc(since) - overlap), "recovery_point": since}

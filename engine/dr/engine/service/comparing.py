@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from dr.engine.actions.branch_cases import result_data
+from dr.engine.actions.branch_comparison import Bureau
 from dr.engine.actions.branch_ledgers import Collection, collect, sequence_names, understood
 from dr.engine.actions.central_records import compare_branches
 from dr.engine.actions.hosts import Connections
 from dr.engine.actions.postgres.service import Service, read_service
 from dr.engine.core.errors import UserError
 from dr.engine.core.events import Draft, Kind
+from dr.engine.core.ports import Secrets
 from dr.engine.core.reconciliation import Branch, Session
-from dr.engine.service.evidence import keep_file
+from dr.engine.core.values import Secret
 from dr.engine.service.reconciling import Open, Reconciling, person_of
+from dr.inventory.ordinary import open_ordinary
+from dr.reconcile.evidence import EvidenceStore
 
-VIA = ("file", "paper", "telephone")
-"""How evidence may come that is not fetched."""
+_MOST_BYTES = 256 << 20
 
 
 @dataclass(frozen=True)
@@ -28,12 +32,19 @@ class Comparing:
 
     Args:
         connections: able to look only.
+        secrets: resolves the password of the database's reader.
         keep: the folder of evidence.
     """
 
     reconciling: Reconciling
     connections: Connections
+    secrets: Secrets
     keep: Path
+
+    @property
+    def store(self) -> EvidenceStore:
+        """Where evidence lies by its SHA-256."""
+        return EvidenceStore(self.keep)
 
     def load(self, run: str, branch: str, path: Path, *, by: str, via: str = "file") -> Branch:
         """Take a file of a branch as evidence and compare the branch with it.
@@ -42,41 +53,55 @@ class Comparing:
         showed stands.
 
         Raises:
-            UserError: no such branch, or the file can not be read.
+            UserError: no such branch, or the file is none that can be read.
             NotAllowedError: the person is of another branch.
         """
         at = self.reconciling.open(run)
-        person_of(at, at.branch(branch).name, by)
-        told = keep_file(path, self.keep)
+        who = person_of(at, at.branch(branch).name, by)
+        content = _content(path)
+        data: dict[str, Any] = {
+            "branch": branch,
+            "sha256": self.store.keep(content),
+            "name": path.name,
+            "size_bytes": len(content),
+            "by": who,
+            "via": via,
+        }
+        problem = self._problem(at, branch, content)
+        if problem:
+            data["problem"] = problem
         known = at.branch(branch).evidence
-        if not known or known[-1].sha256 != told["sha256"] or known[-1].problem:
-            content = (self.keep / told["sha256"]).read_bytes()
-            read = self._understood(at, branch, content)
-            data = {
-                "branch": branch,
-                "sha256": told["sha256"],
-                "name": path.name,
-                "size_bytes": told["size_bytes"],
-                "by": person_of(at, branch, by),
-                "via": via,
-            }
-            if isinstance(read, str):
-                data["problem"] = read
+        if not known or (known[-1].sha256, known[-1].problem) != (data["sha256"], problem):
             self.reconciling.write(run, lambda at: list(_taken(at, data)))
-            if isinstance(read, str):
-                raise UserError(
-                    f"{path} is no ledger of {branch}: {read}",
-                    hint="It is kept as evidence; hand in another file with the same command.",
-                )
+        if problem:
+            raise UserError(
+                f"{path} is no ledger of {branch}: {problem}",
+                hint="It is kept as evidence; hand in another file with the same command.",
+            )
         return self.recheck(run, [branch])[branch]
 
+    def _problem(self, at: Open, branch: str, content: bytes) -> str:
+        """Return why a file can not be understood; "" when it can."""
+        bureau = self._bureau(at)
+        if bureau.knows(branch):
+            return bureau.problem(branch, content)
+        read = self._understood(at, branch, content)
+        return read if isinstance(read, str) else ""
+
+    def _bureau(self, at: Open) -> Bureau:
+        start, point = at.session.window[0], at.session.recovery_point
+        overlap = point - start if start and point else timedelta(hours=1)
+        return Bureau(at.record.inventory, service_at(at), self._secret, overlap)
+
+    def _secret(self, reference: Mapping[str, Any]) -> Secret:
+        return self.secrets.resolve(str(reference.get("secret", "")))
+
     def _understood(self, at: Open, branch: str, content: bytes) -> Any:
-        service = service_at(at)
         declared = (at.record.inventory.get("branches") or {}).get(branch) or {}
-        return understood(branch, content, declared, sequence_names(service))
+        return understood(branch, content, declared, sequence_names(service_at(at)))
 
     def fetch(self, run: str, branches: Sequence[str] = ()) -> dict[str, Branch]:
-        """Fetch the ledgers of branches whose host can be read, and compare them.
+        """Fetch the ledgers of branches whose host can be read, and compare.
 
         Raises:
             UserError: no such branch.
@@ -89,56 +114,83 @@ class Comparing:
         found = collect(self.connections, service_at(at), inventory)
         drafts = list(self._received(at, found))
         self.reconciling.write(run, lambda _at: drafts)
-        return self.recheck(run, sorted(found.ledgers))
+        return self.recheck(run, branches)
 
     def _received(self, at: Open, found: Collection) -> Iterator[Draft]:
-        from dr.engine.actions.branch_cases import keep
-
         for name, content in sorted(found.contents.items()):
-            sha256 = keep(self.keep, content)
+            sha256, problem = self.store.keep(content), self._problem(at, name, content)
             known = at.branch(name).evidence
-            if known and known[-1].sha256 == sha256:
+            if known and (known[-1].sha256, known[-1].problem) == (sha256, problem):
                 continue
             data = {"branch": name, "sha256": sha256, "name": "ledger", "by": "dr", "via": "sftp"}
-            if name in found.unknown:
-                data["problem"] = found.unknown[name]
-            yield Draft(Kind.RECONCILE_RECEIVED, at.session.step, data=data)
+            yield from _taken(at, {**data, "problem": problem} if problem else data)
 
     def recheck(self, run: str, branches: Sequence[str] = ()) -> dict[str, Branch]:
         """Compare branches again, by their newest evidence that could be understood.
 
-        The comparison is journalled branch by branch: killed half-way, what was compared stands.
+        Killed half-way nothing of it is journalled, and the session stands as it stood.  Serial
+        numbers are audited only when all branches are compared.
 
         Raises:
             UserError: no such branch.
-            ActionError: the database does not answer; the session stands as it stood.
+            ActionError: the database does not answer.
         """
         at = self.reconciling.open(run)
         wanted = [at.branch(name).name for name in branches] or list(at.session.branches)
-        ledgers: dict[str, Any] = {}
-        evidence: dict[str, str] = {}
-        for name in wanted:
-            sha256 = _newest(at.branch(name))
-            if sha256:
-                read = self._understood(at, name, (self.keep / sha256).read_bytes())
-                ledgers[name], evidence[name] = read, sha256
-        results = compare_branches(
-            self.connections.observer(_host(at.session)),
-            service_at(at),
-            at.record.inventory.get("branches") or {},
-            Collection(ledgers, {}),
-            at.session.window[0],
-        )
+        newest = {name: _newest(at.branch(name)) for name in wanted}
+        results = self._compared(at, {n: h for n, h in newest.items() if h}, not branches)
         drafts = [
-            Draft(
-                Kind.RECONCILE_COMPARED,
-                at.session.step,
-                data={"branch": name, **result_data(at.record.id, result, evidence[name])},
-            )
+            Draft(Kind.RECONCILE_COMPARED, at.session.step, data={"branch": name, **result})
             for name, result in sorted(results.items())
         ]
         done = self.reconciling.write(run, lambda _at: drafts)
         return {name: done.branch(name) for name in wanted}
+
+    def _compared(
+        self, at: Open, evidence: Mapping[str, str], everybody: bool
+    ) -> Mapping[str, Mapping[str, Any]]:
+        bureau, session = self._bureau(at), at.session
+        known = {n: self.store.path(h) for n, h in evidence.items() if bureau.knows(n)}
+        results: dict[str, Mapping[str, Any]] = {}
+        if known:
+            results |= bureau.compare(
+                at.record.id,
+                known,
+                host=_host(session),
+                recovery_point=session.recovery_point,
+                service_back=session.window[1],
+                expected=sorted(session.branches if everybody else known),
+                everybody=everybody,
+            )
+        plain = {n: h for n, h in evidence.items() if n not in known}
+        if plain:
+            ledgers = {n: self._understood(at, n, self.store.read(h)) for n, h in plain.items()}
+            found = compare_branches(
+                self.connections.observer(_host(session)),
+                service_at(at),
+                at.record.inventory.get("branches") or {},
+                Collection(ledgers, {}),
+                session.window[0],
+            )
+            results |= {n: result_data(at.record.id, r, plain[n]) for n, r in found.items()}
+        return results
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with open_ordinary(path) as stream:
+            content = stream.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise UserError(
+            f"the file {path} cannot be read: {(error.strerror or '').lower()}",
+            hint=f"Type 'ls -l {path}' to see why.",
+        ) from None
+    if len(content) > _MOST_BYTES:
+        raise UserError(
+            f"{path} is larger than {_MOST_BYTES >> 20} MiB",
+            hint="Let the branch hand in only what it did since the beginning of the window.",
+        )
+    return content
 
 
 def _taken(at: Open, data: Mapping[str, Any]) -> Iterator[Draft]:

@@ -168,7 +168,8 @@ class Desk:
         inventory = with_paths(self.workspace, record.inventory)
         wiring = wire(self.workspace, self.journal, inventory, record.environment, reach=Reach.LOOK)
         try:
-            yield Comparing(self.reconciling, wiring.connections, self.workspace.state / "evidence")
+            keep = self.workspace.state / "evidence"
+            yield Comparing(self.reconciling, wiring.connections, wiring.ports.secrets, keep)
         finally:
             wiring.close()
 

@@ -374,6 +374,7 @@ def _opening(at: Open, now: datetime, by: str) -> Iterator[Draft]:
     data: dict[str, Any] = {
         "session": f"{at.record.id}/{step.id}",
         "from": step.outputs.get("since"),
+        "recovery_point": step.outputs.get("recovery_point"),
         "to": utc_text(at.view.moments.recovered or now),
         "due": None,
         "rule": {},

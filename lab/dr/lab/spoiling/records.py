@@ -26,7 +26,7 @@ from dr.lab.spoiling.plans import (
 from dr.lab.spoiling.statements import COLUMN, delete, quoted, this, without_rules
 from dr.lab.spoiling.truths import Truth, Value
 
-_AGAIN = timedelta(seconds=90)
+_AGAIN = timedelta(seconds=1)
 
 
 def lost_tail(stand: Stand, wish: Wish) -> Plan:

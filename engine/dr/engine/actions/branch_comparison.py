@@ -1,0 +1,284 @@
+"""The evidence of branches against the recovered database, as what a session's journal says of it.
+
+The database is asked over its own protocol as the read-only role, in one read-only transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dr.engine.actions.postgres.service import Service
+from dr.engine.core.canonical import digest
+from dr.engine.core.errors import RefusedError, RetryableError
+from dr.engine.core.reconciliation import Found, Resolution
+from dr.engine.core.values import Secret
+
+if TYPE_CHECKING:  # psycopg and calamine are heavy, and few commands compare
+    from dr.reconcile.branches import BranchOutcome, Comparison, Submission
+    from dr.reconcile.breaks import Break
+    from dr.reconcile.relation import Wire
+    from dr.reconcile.serials import SerialRegister
+
+BUREAU = "bureau"
+"""Whose cases those are that belong to no branch: gaps in a sequence that serves all."""
+
+_CONNECT_S = 5
+_LIMIT = timedelta(minutes=10)
+_BEGINNING = datetime(1970, 1, 2, tzinfo=UTC)
+_ID_DIGITS = 12
+
+AUDITED = ("serial_gap", "serial_dup", "serial_out_of_block", "serial_void", "total_mismatch")
+"""Classes that only a comparison of all branches looks for."""
+
+_PROPOSED: Mapping[str, Resolution] = {
+    "missing_central": Resolution.RE_ENTER,
+    "field_diff": Resolution.ADJUST,
+    "cross_branch": Resolution.ADJUST,
+    "dup_key_central": Resolution.VOID,
+    "dup_business": Resolution.VOID,
+}
+
+
+@dataclass(frozen=True)
+class Bureau:
+    """What is to be known of the bureau for a comparison.
+
+    Args:
+        inventory: the snapshot of the run.
+        secret: resolves a secret reference.
+        overlap: how far before the recovery point is looked too.
+    """
+
+    inventory: Mapping[str, Any]
+    service: Service
+    secret: Callable[[Any], Secret]
+    overlap: timedelta = timedelta(hours=1)
+    types: Mapping[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "types", self.inventory.get("branch_types") or {})
+
+    def knows(self, branch: str) -> bool:
+        """Whether it is declared how the branch writes its business down."""
+        declared = (self.inventory.get("branches") or {}).get(branch) or {}
+        return declared.get("type") in self.types
+
+    def problem(self, branch: str, content: bytes) -> str:
+        """Return why evidence of a branch can not be understood; "" when it can."""
+        from dr.reconcile.branch_type import BranchType
+        from dr.reconcile.evidence import EvidenceError
+        from dr.reconcile.intake import read_evidence
+        from dr.reconcile.shape import RecordShape
+
+        declared = self._branch(branch)
+        kind, known_as = str(declared["type"]), tuple(declared.get("known_as") or ())
+        shape = RecordShape.of(self._record([branch]))
+        try:
+            read_evidence(
+                branch, content, BranchType.of(kind, self.types[kind]), shape, known_as=known_as
+            )
+        except EvidenceError as error:
+            return error.message
+        return ""
+
+    def compare(
+        self,
+        run: str,
+        evidence: Mapping[str, Path],
+        *,
+        host: str,
+        recovery_point: datetime | None,
+        service_back: datetime | None,
+        expected: Sequence[str],
+        everybody: bool,
+    ) -> dict[str, dict[str, Any]]:
+        """Compare branches; return what ``reconcile.compared`` says of each of ``expected``.
+
+        Args:
+            evidence: by branch, the file whose name is the SHA-256 of its bytes.
+            everybody: whether these are all branches: only then serial numbers are audited.
+
+        Raises:
+            RetryableError: the database does not answer.
+            RefusedError: it is not declared how its records are listed.
+            CentralError: it does not have what is compared.
+        """
+        from dr.reconcile.branches import compare_branches
+        from dr.reconcile.relation import Relation, snapshot
+        from dr.reconcile.session import Session
+        from dr.reconcile.shape import RecordShape
+        from dr.reconcile.window import Window
+
+        record = self._record(evidence)
+        window = Window((recovery_point or _BEGINNING + self.overlap), service_back, self.overlap)
+        with self._wire(host) as wire, snapshot(wire) as seen:
+            shape = RecordShape.of(record)
+            relation = Relation.open(wire, record["query"], shape, record.get("locator") or "")
+            found = compare_branches(
+                Session(run, window),
+                relation,
+                [self._submission(name, path) for name, path in sorted(evidence.items())],
+                expected=expected,
+                register=self._register(),
+                audit=everybody,
+                snapshot=seen,
+            )
+        return dict(_results(run, found, expected, everybody=everybody))
+
+    def _record(self, evidence: Iterable[str]) -> Mapping[str, Any]:
+        kinds = {self.types[self._branch(name)["type"]]["record"] for name in evidence}
+        records: Mapping[str, Any] = self.inventory.get("records") or {}
+        if len(kinds) > 1:
+            raise RefusedError(
+                f"the branches write records of several kinds: {', '.join(sorted(kinds))}",
+                hint="Compare those of one kind at a time.",
+            )
+        kind = next(iter(kinds), next(iter(records), None))
+        if kind is None or kind not in records:
+            raise RefusedError(
+                "it is not declared what a record of the business is",
+                hint="Declare it in ledgers.yaml; 'dr schema ledgers' has every key.",
+            )
+        found: Mapping[str, Any] = records[kind]
+        return found
+
+    def _branch(self, name: str) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = (self.inventory.get("branches") or {}).get(name) or {}
+        return found
+
+    def _submission(self, name: str, path: Path) -> Submission:
+        from dr.reconcile.branch_type import BranchType
+        from dr.reconcile.branches import Submission
+
+        declared = self._branch(name)
+        kind = str(declared["type"])
+        known_as = tuple(map(str, declared.get("known_as") or ()))
+        return Submission(name, BranchType.of(kind, self.types[kind]), path, known_as)
+
+    def _register(self) -> SerialRegister | None:
+        from dr.reconcile.serial_ranges import SerialBlock
+        from dr.reconcile.serials import FormState, SerialRegister
+
+        blocks = self.inventory.get("serial_blocks") or ()
+        if not blocks:
+            return None
+        states = {"void": FormState.VOID, "stolen": FormState.STOLEN}
+        forms = {
+            str(number): states[block["kind"]]
+            for block in blocks
+            if block["kind"] in states
+            for number in range(block["first"], block["last"] + 1)
+        }
+        issued = tuple(
+            SerialBlock(str(block["branch"]), "", block["first"], block["last"])
+            for block in blocks
+            if block["kind"] == "issued" and block["branch"] != BUREAU
+        )
+        return SerialRegister(issued, forms)
+
+    def _password(self, value: object) -> str:
+        if isinstance(value, Mapping):
+            return self.secret(value).reveal()
+        return str(value or "")
+
+    @contextmanager
+    def _wire(self, host: str) -> Iterator[Wire]:
+        import psycopg
+
+        declared = (self.inventory.get("services") or {}).get(self.service.id) or {}
+        database: Mapping[str, Any] = declared.get("database") or {}
+        reader = database.get("reader") or {}
+        address = ((self.inventory.get("hosts") or {}).get(host) or {}).get("address")
+        if not reader.get("user") or not address:
+            raise RefusedError(
+                f"service '{self.service.id}' declares no reader for its database, or {host} has "
+                "no address",
+                hint="Add database.reader with user and password to services.yaml.",
+            )
+        limit_ms = int(_LIMIT.total_seconds() * 1000)
+        try:
+            wire = psycopg.connect(
+                host=str(address),
+                port=self.service.database.port,
+                dbname=self.service.database.name,
+                user=str(reader["user"]),
+                password=self._password(reader.get("password")),
+                connect_timeout=_CONNECT_S,
+                application_name="dr reconcile",
+                options=f"-c statement_timeout={limit_ms} -c default_transaction_read_only=on",
+                tcp_user_timeout=60_000,
+            )
+        except psycopg.OperationalError as error:
+            words = str(error).strip().splitlines()[0] if str(error).strip() else "no answer"
+            raise RetryableError(
+                f"the database on {host} does not answer: {words}", reason="unreachable"
+            ) from error
+        with wire:
+            yield wire
+
+
+def _results(
+    run: str, found: Comparison, expected: Sequence[str], *, everybody: bool
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    cases: dict[str, list[Found]] = {}
+    for each in found.breaks:
+        cases.setdefault(each.branch or BUREAU, []).append(_found(each))
+    for name in sorted({*expected, *cases}):
+        outcome = found.branches.get(name)
+        if outcome is not None and outcome.because:
+            yield name, {"problem": outcome.because}
+        elif (outcome is not None and outcome.evidence) or (everybody and cases.get(name)):
+            yield name, _result(run, name, outcome, cases.get(name, []), everybody=everybody)
+
+
+def _result(
+    run: str,
+    name: str,
+    outcome: BranchOutcome | None,
+    cases: list[Found],
+    *,
+    everybody: bool,
+) -> dict[str, Any]:
+    unread = outcome.unread if outcome is not None else ()
+    if unread:
+        told = {str(number): words for number, words in enumerate(unread[:50], 1)}
+        case_id = digest([run, "ledger_unreadable", name])[:_ID_DIGITS]
+        cases = [*cases, Found(case_id, name, "ledger_unreadable", ledger=told, critical=True)]
+    return {
+        "evidence": outcome.evidence if outcome is not None else "",
+        "entries": outcome.ledger if outcome is not None else None,
+        "central": outcome.central if outcome is not None else None,
+        "format_only": outcome.format_only if outcome is not None else 0,
+        "arrived": outcome.arrived if outcome is not None else 0,
+        "cases": [case.to_data() for case in cases],
+        "unasked": [] if everybody else list(AUDITED),
+    }
+
+
+def _found(each: Break) -> Found:
+    ledger, central = _texts(each.ledger), _texts(each.central)
+    return Found(
+        id=each.id[:_ID_DIGITS],
+        branch=each.branch or BUREAU,
+        what=each.kind.value,
+        sub=each.subclass.value,
+        key=str(each.serials) if each.serials is not None else each.key,
+        parcel=ledger.get("parcel", "") or central.get("parcel", ""),
+        amount="" if each.amount is None else str(each.amount),
+        ledger=ledger,
+        central=central,
+        fields=tuple(difference.column for difference in each.fields),
+        critical=each.severity.value == "critical",
+        proposed=_PROPOSED.get(each.kind.value, Resolution.REFER),
+        match=each.matched_by.value,
+        score=each.score,
+    )
+
+
+def _texts(values: Mapping[str, str | None] | None) -> dict[str, str]:
+    return {name: value for name, value in (values or {}).items() if value}
