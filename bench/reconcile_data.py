@@ -1,21 +1,30 @@
-"""Two databases of records with 200 seeded differences, and 3,000 branches with 180: the truth known."""
+"""Two databases with 200 seeded breaks, and branches with breaks of every kind: truth known."""
 
 from __future__ import annotations
 
 import random
 import sys
 from pathlib import Path
+from typing import Any
+
+import psycopg
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from dr.reconcile.branch_type import BranchType  # noqa: E402
 from dr.reconcile.breaks import BreakClass as C  # noqa: E402
 from tests.reconcile_corpus import (  # noqa: E402
     INDEXED,
+    KINDS,
     TABLE,
-    Wire,
+    Sower,
+    bureau,
+    load,
+    write_ledgers,
 )
 
+Wire = psycopg.Connection[tuple[Any, ...]]
 Truth = set[tuple[C, str, str]]
 BRANCHES = 200
 _COPY = """
@@ -30,9 +39,15 @@ SELECT i, b, lpad((i % {branches})::text, 4, '0') || '-' || lpad((i / {branches}
        '赣' || lpad((i % {branches})::text, 4, '0') || lpad((i / {branches} + 1)::text, 8, '0'), 1,
        timestamptz '2026-10-01 00:00+00' + i * interval '2 seconds'
 FROM (SELECT i, 'branch-' || lpad((i % {branches})::text, 4, '0') AS b
-      FROM generate_series(0, {rows} - 1) AS i) AS x"""
-_CHANGES = ("holder = '诸葛亮'", "amount = amount + 1", "parcel = parcel || 'X'",
-            "receipt = receipt || '9'", "status = 'accepted'", "at = at + interval '61 s'")  # fmt: skip
+      FROM generate_series(0::bigint, {rows} - 1) AS i) AS x"""
+_CHANGES = (
+    "holder = '诸葛亮'",
+    "amount = amount + 1",
+    "parcel = parcel || 'X'",
+    "receipt = receipt || '9'",
+    "status = 'accepted'",
+    "at = at + interval '61 s'",
+)
 
 
 def two_tables(old: Wire, new: Wire, rows: int, seed: int) -> Truth:
@@ -114,3 +129,15 @@ def _sow(old: Wire, new: Wire, rows: int, seed: int) -> Truth:
         for wire in (old, new):
             wire.execute("UPDATE registration SET serial = %s WHERE id = %s", (form, other))
     return truth
+
+
+def branches(
+    wire: Wire, folder: Path, count: int, records: int, each: int
+) -> tuple[list[tuple[str, BranchType, Path]], Truth, Any]:
+    """Fill the centre and write a ledger for every branch; return ledgers, breaks, register."""
+    made = bureau(count, count, records)
+    Sower(made).sow(each, KINDS)
+    load(wire, (r for rows in made.central.values() for r in rows))
+    wire.execute(b"VACUUM (ANALYZE, FREEZE) registration")
+    wire.execute("SET default_transaction_read_only = on")
+    return write_ledgers(made, folder), made.expected, made.register

@@ -237,9 +237,21 @@ def _audit(
     place = shape.place(shape.serial)
     if place < 0:
         return
-    explained = [c.canon[place] for each in left for c in each.ledger]
-    explained += [p.ledger.canon[place] for each in left for p in each.pairs]
-    explained += [b.ledger[shape.serial] for b in book.breaks.values() if b.ledger]
+    # what the centre has under the same number is not explained: it would count twice
+    known = [c for each in left for c in each.ledger]
+    known += [
+        p.ledger
+        for each in left
+        for p in each.pairs
+        if p.ledger.canon[place] != p.central.canon[place]
+    ]
+    explained = [(c.row.branch, c.canon[place]) for c in known]
+    moved = {BreakClass.CROSS_BRANCH, BreakClass.LATE}
+    explained += [
+        (b.branch, b.ledger[shape.serial])
+        for b in book.breaks.values()
+        if b.kind in moved and b.ledger
+    ]
     strange = [
         b.central[shape.serial]
         for b in book.breaks.values()
@@ -249,7 +261,7 @@ def _audit(
         relation,
         book.session,
         register,
-        [s for s in explained if s],
+        [(branch, serial) for branch, serial in explained if serial],
         strange=[s for s in strange if s],
         windowed=windowed,
     )

@@ -34,13 +34,6 @@ def parse_serial(text: str) -> tuple[str, int, int] | None:
     return (prefix, int(digits), len(digits)) if digits.isascii() and digits else None
 
 
-def runs_of(first: int, last: int, gaps: Sequence[SerialRange]) -> list[tuple[int, int]]:
-    """Return the runs between gaps, which are sorted and inside of ``first`` to ``last``."""
-    starts = [first, *(gap.last + 1 for gap in gaps)]
-    ends = [*(gap.first - 1 for gap in gaps), last]
-    return list(zip(starts, ends, strict=True))
-
-
 def gaps_between(
     runs: Sequence[tuple[int, int]], strangers: Sequence[int], prefix: str, width: int
 ) -> list[SerialRange]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -22,7 +22,7 @@ from dr.reconcile.serial_ranges import (
     numbers_of,
     of_blocks,
     overlaps,
-    runs_of,
+    parse_serial,
     texts_of,
     without,
 )
@@ -75,22 +75,20 @@ class SerialFindings:
     not_usable: tuple[tuple[str, str, str, FormState], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Range:
-    """The numbers of one scope, from the first to the last."""
+@dataclass
+class _Numbers:
+    """The numbers of one scope and prefix: runs that are used, and those used more than once."""
 
-    scope: Scope
-    first: int
-    last: int
-    width: int
-    whole: bool
+    runs: list[tuple[int, int]] = field(default_factory=list)
+    width: int = 1
+    doubled: list[str] = field(default_factory=list)
 
 
 def audit(
     relation: Relation,
     session: Session,
     register: SerialRegister,
-    explained: Iterable[str] = (),
+    explained: Iterable[tuple[str, str]] = (),
     *,
     strange: Iterable[str] = (),
     windowed: bool = True,
@@ -98,27 +96,25 @@ def audit(
     """Audit the serial numbers that the centre has used.
 
     Args:
-        explained: serials that are accounted for otherwise: of records that the centre lacks,
-            and a branch's own number where the centre has another.
+        explained: branch and serial of what is accounted for otherwise: of records that the
+            centre lacks, and a branch's own number where the centre has another.
         strange: serials of records that stand at the wrong branch; they open no gap there.
         windowed: look at the session's window only.
     """
     if not relation.shape.serial:
         return SerialFindings()
     auditor = _Auditor(relation, session, windowed)
-    ranges = auditor.ranges()
-    broken = [r for r in ranges if not r.whole]
-    found = auditor.gaps(broken) if broken else {}
-    runs = {r.scope: runs_of(r.first, r.last, found.get(r.scope, [])) for r in ranges}
-    doubled = auditor.doubled(broken, overlaps(runs))
+    besides = set(explained)
+    numbers = auditor.numbers(besides)
+    doubled = auditor.doubled(numbers)
     strangers = numbers_of([*strange, *(d.serial for d in doubled)])
     gaps = [
-        (r.scope[0], gap)
-        for r in broken
-        for gap in gaps_between(runs[r.scope], strangers.get(r.scope[1], []), r.scope[1], r.width)
+        (branch, gap)
+        for (branch, prefix), each in numbers.items()
+        for gap in gaps_between(each.runs, strangers.get(prefix, []), prefix, each.width)
     ]
     gaps = of_blocks(gaps, register.blocks, relation.shape.serial_scope)
-    gaps = without(gaps, {*explained, *register.forms})
+    gaps = without(gaps, {*register.forms, *(serial for _, serial in besides)})
     return SerialFindings(
         tuple(auditor.confirmed(gaps)),
         doubled,
@@ -135,28 +131,26 @@ class _Auditor:
         self._seed = session.seed
         name = relation.shape.serial
         self._where, self._parameters = relation.within(session.window if windowed else None)
-        by_branch = relation.shape.serial_scope is SerialScope.BRANCH
-        self._scope = 'q."branch"::text' if by_branch else "''"
+        self._by_branch = relation.shape.serial_scope is SerialScope.BRANCH
+        self._is_number = relation.types[name] in INTEGERS
         text = f'q."{name}"::text'
-        if relation.types[name] in INTEGERS:
-            prefix, number, width = "''", f'q."{name}"::bigint', "1"
-        else:
-            prefix = f"rtrim({text}, '0123456789')"
-            digits = f"substr({text}, length({prefix}) + 1)"
-            usable = f"length({digits}) BETWEEN 1 AND {_MOST_DIGITS}"
-            number = f"CASE WHEN {usable} THEN {digits}::bigint END"
-            width = f"length({digits})"
+        # only of scopes that are not whole: to part a text costs more than to hash it
+        prefix = "''" if self._is_number else f"rtrim({text}, '0123456789')"
+        digits = f"substr({text}, length({prefix}) + 1)"
+        usable = f"length({digits}) BETWEEN 1 AND {_MOST_DIGITS}"
         self._columns = {
-            "scope": self._scope,
+            "scope": 'q."branch"::text' if self._by_branch else "''",
             "prefix": prefix,
-            "n": number,
-            "width": width,
+            "n": f'q."{name}"::bigint'
+            if self._is_number
+            else f"CASE WHEN {usable} THEN {digits}::bigint END",
+            "width": "1" if self._is_number else f"length({digits})",
             "branch": 'q."branch"::text',
             "key": f'q."{relation.shape.key}"::text',
             "serial": text,
         }
 
-    def _numbers(self, *names: str, where: str = "") -> str:
+    def _from(self, *names: str, where: str = "") -> str:
         """Return a SELECT of these columns; OFFSET 0 keeps them from being computed twice."""
         shown = ", ".join(f"{self._columns[name]} AS {name}" for name in names)
         serial = self._relation.shape.serial
@@ -168,65 +162,123 @@ class _Auditor:
     def _ask(self, statement: str, **more: Any) -> list[tuple[Any, ...]]:
         return self._relation.ask(statement, {**self._parameters, **more})
 
-    def ranges(self) -> list[_Range]:
-        """Return the range of every scope, and whether each number in it is there once.
+    def numbers(self, explained: Iterable[tuple[str, str]]) -> dict[Scope, _Numbers]:
+        """Return what is used of every scope; only those that are not whole are looked through.
 
-        Count and ends alone prove nothing: one number lost and another doubled keeps them.
+        A scope that is whole with what is explained needs no look either.
+
+        Count and ends alone prove nothing: one number lost and another doubled keeps them.  A sum
+        of hashes that is that of the whole range does.
         """
-        found = self._ask(f"""
-WITH g AS (
-  SELECT scope, prefix, count(*) AS n, min(n) AS first, max(n) AS last, min(width) AS width,
-         sum(hashint8extended(n, {self._seed})) AS found
-  FROM {self._numbers("scope", "prefix", "n", "width")} WHERE n IS NOT NULL GROUP BY 1, 2)
-SELECT scope, prefix, first, last, width, CASE WHEN last - first + 1 = n THEN found =
-       (SELECT sum(hashint8extended(i, {self._seed})) FROM generate_series(first, last) AS i)
-       ELSE false END
-FROM g""")
-        return [
-            _Range((str(s), str(p)), int(first), int(last), int(width), bool(whole))
-            for s, p, first, last, width, whole in found
-        ]
+        found: dict[Scope, _Numbers] = {}
+        broken: list[str] = []
+        likely: dict[str, tuple[str, int, int, int, int]] = {}
+        for scope, count, first, last, total in self._sums(explained):
+            one, other = parse_serial(str(first)), parse_serial(str(last))
+            alike = one and other and (self._is_number or one[::2] == other[::2])
+            if one and other and alike and other[1] - one[1] + 1 == count:
+                likely[scope] = (one[0], one[1], other[1], one[2], int(total))
+            else:
+                broken.append(scope)
+        expected = self._expected(likely) if likely else {}
+        for scope, (prefix, start, end, width, total) in likely.items():
+            if expected.get(scope) == total:
+                found[scope, prefix] = _Numbers([(start, end)], width)
+            else:
+                broken.append(scope)
+        return {**found, **(self._looked_through(broken) if broken else {})}
 
-    def gaps(self, broken: Sequence[_Range]) -> dict[Scope, list[SerialRange]]:
-        """Return the ranges that nobody used between numbers that were, in order."""
+    def _sums(self, explained: Iterable[tuple[str, str]]) -> list[tuple[Any, ...]]:
+        kind, cast = ("n", "bigint") if self._is_number else ("serial", "text")
+        value = "n" if self._is_number else 'serial COLLATE "C"'
+        known = [(b, s) for b, s in explained if not self._is_number or s.isdecimal()]
+        return self._ask(
+            f"""
+SELECT scope, count(*), min({value}), max({value}), sum({self._hash(value)})
+FROM (SELECT scope, {kind} FROM {self._from("scope", kind)} UNION ALL
+      SELECT * FROM unnest(%(s)s::text[], %(v)s::{cast}[])) AS s (scope, {kind}) GROUP BY 1""",
+            s=[b if self._by_branch else "" for b, _ in known],
+            v=[s for _, s in known],
+        )
+
+    def _expected(self, likely: Mapping[str, tuple[str, int, int, int, int]]) -> dict[str, int]:
+        """Return the sum of the hashes of whole ranges."""
+        value = "i" if self._is_number else '(prefix || substr((tens + i)::text, 2)) COLLATE "C"'
         found = self._ask(
             f"""
-SELECT scope, prefix, n + 1, next - 1, width
-FROM (SELECT scope, prefix, n, width, lead(n) OVER (PARTITION BY scope, prefix ORDER BY n) AS next
-      FROM {self._numbers("scope", "prefix", "n", "width")}
-      WHERE n IS NOT NULL AND {_IN_SCOPES}) AS s
-WHERE next > n + 1 ORDER BY 1, 2, 3""",
-            **_scopes(broken),
+SELECT scope, sum({self._hash(value)})
+FROM unnest(%(s)s::text[], %(p)s::text[], %(f)s::bigint[], %(l)s::bigint[], %(t)s::bigint[])
+     AS r (scope, prefix, first, last, tens), LATERAL generate_series(first, last) AS i
+GROUP BY 1""",
+            s=list(likely),
+            p=[prefix for prefix, *_ in likely.values()],
+            f=[first for _, first, *_ in likely.values()],
+            l=[last for _, _, last, *_ in likely.values()],
+            t=[10 ** min(width, _MOST_DIGITS) for *_, width, _ in likely.values()],
         )
-        gaps: dict[Scope, list[SerialRange]] = defaultdict(list)
-        for s, p, first, last, width in found:
-            gaps[str(s), str(p)].append(SerialRange(str(p), int(first), int(last), int(width)))
-        return gaps
+        return {str(scope): int(total) for scope, total in found}
 
-    def doubled(
-        self, broken: Sequence[_Range], shared: Sequence[SerialRange]
-    ) -> tuple[Doubled, ...]:
+    def _hash(self, value: str) -> str:
+        function = "hashint8extended" if self._is_number else "hashtextextended"
+        return f"{function}({value}, {self._seed})"
+
+    def _looked_through(self, scopes: Sequence[str]) -> dict[Scope, _Numbers]:
+        """Return the runs of scopes number by number, and what comes twice."""
+        inside = f"{self._columns['scope']} = ANY(%(scopes)s::text[]) AND {self._where}"
+        found = self._ask(
+            f"""
+SELECT scope, prefix, n, next, before, width
+FROM (SELECT scope, prefix, n, width, lead(n) OVER w AS next, lag(n) OVER w AS before
+      FROM {self._from("scope", "prefix", "n", "width", where=inside)}
+      WHERE n IS NOT NULL WINDOW w AS (PARTITION BY scope, prefix ORDER BY n)) AS s
+WHERE next IS NULL OR before IS NULL OR next <> n + 1 ORDER BY 1, 2, 3""",
+            scopes=list(scopes),
+        )
+        numbers: dict[Scope, _Numbers] = defaultdict(_Numbers)
+        start = 0
+        for scope, prefix, n, following, before, width in found:
+            each = numbers[str(scope), str(prefix)]
+            each.width = int(width)
+            if before is None:
+                start = n
+            if following == n:
+                each.doubled.append(f"{prefix}{n:0{width}d}")
+            elif following != n + 1:
+                each.runs.append((start, n))
+                start = following
+        return numbers
+
+    def doubled(self, numbers: Mapping[Scope, _Numbers]) -> tuple[Doubled, ...]:
         """Return the numbers of several records: in one scope, and where scopes overlap."""
-        groups = """
-SELECT min(serial), array_agg(branch ORDER BY branch, key), array_agg(key ORDER BY branch, key)
-FROM {} WHERE n IS NOT NULL AND {} GROUP BY {} prefix, n HAVING count(*) > 1"""
-        numbers = self._numbers("scope", "prefix", "n", "branch", "key", "serial")
-        found: dict[str, Doubled] = {}
-        asked: list[tuple[str, dict[str, Any]]] = []
-        if broken:
-            asked.append((groups.format(numbers, _IN_SCOPES, "scope,"), _scopes(broken)))
-        if shared:
-            ends = {
-                "p": [r.prefix for r in shared],
-                "f": [r.first for r in shared],
-                "l": [r.last for r in shared],
-            }
-            asked.append((groups.format(numbers, _IN_RANGES, ""), ends))
-        for statement, parameters in asked:
-            for serial, branches, keys in self._ask(statement, **parameters):
-                uses = tuple(zip(branches, keys, strict=True))
-                found[str(serial)] = Doubled(str(serial), uses)
-        return tuple(found[serial] for serial in sorted(found))
+        named = {serial for each in numbers.values() for serial in each.doubled}
+        width = {prefix: each.width for (_, prefix), each in numbers.items()}
+        shared = overlaps({scope: each.runs for scope, each in numbers.items()})
+        few = sum(r.count for r in shared) <= _MOST_NAMED
+        for r in shared if few else ():
+            named.update(texts_of(replace(r, width=width[r.prefix])))
+        uses: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for branch, key, serial in self._using(sorted(named)):
+            uses[serial].append((branch, key))
+        for branch, key, serial in () if few else self._in_ranges(shared):
+            uses[serial].append((branch, key))
+        return tuple(
+            Doubled(serial, tuple(sorted(found)))
+            for serial, found in sorted(uses.items())
+            if len(found) > 1
+        )
+
+    def _in_ranges(self, shared: Sequence[SerialRange]) -> list[tuple[Any, ...]]:
+        """Return branch, key and serial of the records whose number is in a range."""
+        return self._ask(
+            f"""
+SELECT branch, key, serial FROM {self._from("branch", "key", "serial", "prefix", "n")}
+WHERE EXISTS (
+  SELECT FROM unnest(%(p)s::text[], %(f)s::bigint[], %(l)s::bigint[]) AS r (prefix, first, last)
+  WHERE r.prefix = s.prefix AND s.n BETWEEN r.first AND r.last)""",
+            p=[r.prefix for r in shared],
+            f=[r.first for r in shared],
+            l=[r.last for r in shared],
+        )
 
     def confirmed(self, gaps: list[Gap]) -> list[Gap]:
         """Take out of gaps what other records have used, at any branch and of any time."""
@@ -241,7 +293,7 @@ FROM {} WHERE n IS NOT NULL AND {} GROUP BY {} prefix, n HAVING count(*) > 1"""
             return ()
         found = self._ask(
             f"""
-SELECT branch, key, serial FROM {self._numbers("branch", "key", "serial", "prefix", "n")}
+SELECT branch, key, serial FROM {self._from("branch", "key", "serial", "prefix", "n")}
 WHERE branch = ANY(%(b)s::text[]) AND NOT EXISTS (
   SELECT FROM unnest(%(b)s::text[], %(p)s::text[], %(f)s::bigint[], %(l)s::bigint[])
          AS b (branch, prefix, first, last)
@@ -264,17 +316,8 @@ WHERE branch = ANY(%(b)s::text[]) AND NOT EXISTS (
     def _using(self, serials: Sequence[str]) -> list[tuple[str, str, str]]:
         """Return branch, key and serial of the records with these serials, of any time."""
         where, parameters = self._relation.among(self._relation.shape.serial, serials)
-        numbers = self._numbers("branch", "key", "serial", where=where)
-        found = self._relation.ask(f"SELECT branch, key, serial FROM {numbers}", parameters)
+        if not serials:
+            return []
+        records = self._from("branch", "key", "serial", where=where)
+        found = self._relation.ask(f"SELECT branch, key, serial FROM {records}", parameters)
         return [(str(b), str(k), str(s)) for b, k, s in found]
-
-
-_IN_SCOPES = """(scope, prefix) IN
-  (SELECT * FROM unnest(%(scopes)s::text[], %(prefixes)s::text[]))"""
-_IN_RANGES = """EXISTS (
-  SELECT FROM unnest(%(p)s::text[], %(f)s::bigint[], %(l)s::bigint[]) AS r (prefix, first, last)
-  WHERE r.prefix = s.prefix AND s.n BETWEEN r.first AND r.last)"""
-
-
-def _scopes(ranges: Sequence[_Range]) -> dict[str, Any]:
-    return {"scopes": [r.scope[0] for r in ranges], "prefixes": [r.scope[1] for r in ranges]}
