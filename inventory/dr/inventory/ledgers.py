@@ -98,6 +98,7 @@ class BranchType(StrictModel):
     acknowledged: list[str] = Field(default_factory=list)
     failed: list[str] = Field(default_factory=list)
     branch: str = ""
+    unsent: bool = False
     total_words: list[str] = Field(default_factory=list)
 
     @model_validator(mode="after")

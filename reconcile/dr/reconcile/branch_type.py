@@ -39,6 +39,7 @@ class BranchType:
         outcome: the header that says what the centre answered; "" when the file has none, and
             then every line is business that the centre acknowledged.
         branch: the header that names the branch, so that another's file is told; "" when none.
+        unsent: every line is of a queue: the centre has not got it yet.
         total_words: what the first cells of a line of totals begin with; such lines are left out.
     """
 
@@ -53,6 +54,7 @@ class BranchType:
     branch: str = ""
     acknowledged: frozenset[str] = frozenset({"ok", "acknowledged", "done", "已确认", "成功"})
     failed: frozenset[str] = frozenset({"refused", "failed", "rejected", "error", "拒绝", "失败"})
+    unsent: bool = False
     total_words: tuple[str, ...] = TOTAL_WORDS
 
     @classmethod
@@ -76,5 +78,6 @@ class BranchType:
             branch=str(data.get("branch") or ""),
             acknowledged=words.get("acknowledged", usual.acknowledged),
             failed=words.get("failed", usual.failed),
+            unsent=bool(data.get("unsent", False)),
             total_words=tuple(data.get("total_words") or TOTAL_WORDS),
         )

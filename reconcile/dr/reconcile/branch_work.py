@@ -31,19 +31,27 @@ class BranchWork:
     """What is in doubt between a branch and the centre.
 
     Attributes:
-        outside: which of the branch's rows are not in the window; they are looked at only when
-            the centre has something inside that the branch has not.
+        outside: the branch's rows that are not in the window; they are looked at only when the
+            centre has something inside that the branch has not.
         settled: canonical keys of lines that both have to the character.
         doubled: keys that both sides have more than once, and agree on.
+        keys: canonical keys of evidence that was looked at before: a later piece, such as a queue
+            of unsent work, adds what the earlier ones do not have.
+        unread: whether the evidence has lines that nobody understands.
     """
 
-    reading: Reading
+    branch: str
     ledger: list[Candidate] = field(default_factory=list)
     central: list[Candidate] = field(default_factory=list)
-    outside: list[int] = field(default_factory=list)
+    outside: list[tuple[Desk, Reading, int]] = field(default_factory=list)
     settled: set[str] = field(default_factory=set)
     doubled: set[str] = field(default_factory=set)
-    compared: int = 0
+    keys: set[str] = field(default_factory=set)
+    unread: bool = False
+
+    def rows_outside(self) -> list[Candidate]:
+        """Return the branch's rows that are not in the window."""
+        return [desk.of_branch(reading, number) for desk, reading, number in self.outside]
 
 
 class Desk:
@@ -93,42 +101,43 @@ class Desk:
         keys = [row[self._key] for row in lines]
         return bool(reading.told or not reading.complete or len(set(keys)) < len(keys))
 
-    def work(self, reading: Reading, central: Sequence[Row]) -> BranchWork:
-        """Settle what is the same to the character, and bring the rest to canonical form."""
-        work = BranchWork(reading)
+    def settle(self, work: BranchWork, reading: Reading, central: Sequence[Row]) -> list[Row]:
+        """Settle what is the same to the character; what is in doubt goes into ``work``.
+
+        Returns:
+            The centre's records that this evidence does not settle.
+        """
         places = [self.shape.place(n) for n in self.names(reading)]
         waiting: dict[str, list[Row]] = defaultdict(list)
         for record in central:
             waiting[line_of([self._plain(record.values, p) for p in places])].append(record)
         settled: Counter[str | None] = Counter()
         for number, row in enumerate(reading.rows):
-            told = reading.told.get(number, Told.ACKNOWLEDGED)
+            if work.keys and self.canon.value(self._key, row[self._key]) in work.keys:
+                continue
             same = waiting.get(line_of([row[p] for p in places]))
-            if same and told is Told.ACKNOWLEDGED:
+            if same and number not in reading.told:
                 same.pop()
                 settled[row[self._key]] += 1
-                continue
-            if self._inside(row):
-                work.ledger.append(self._of_branch(reading, number, told))
+            elif self._inside(row):
+                work.ledger.append(self.of_branch(reading, number))
             else:
-                work.outside.append(number)
+                work.outside.append((self, reading, number))
         work.ledger += self._damaged(reading)
-        work.central = [self.of_centre(row) for rows in waiting.values() for row in rows]
-        work.settled = {self.canon.value(self._key, key) or "" for key in settled}
-        work.doubled = {self.canon.value(self._key, k) or "" for k, n in settled.items() if n > 1}
-        work.compared = sum(settled.values()) + len(work.ledger)
-        return work
+        work.settled |= {self.canon.value(self._key, key) or "" for key in settled}
+        work.doubled |= {self.canon.value(self._key, k) or "" for k, n in settled.items() if n > 1}
+        work.unread |= bool(reading.problems)
+        return [row for rows in waiting.values() for row in rows]
 
-    def outside(self, work: BranchWork) -> list[Candidate]:
-        """Return the branch's rows that are not in the window."""
-        told = work.reading.told
-        return [
-            self._of_branch(work.reading, n, told.get(n, Told.ACKNOWLEDGED)) for n in work.outside
-        ]
+    def keys_of(self, reading: Reading) -> set[str]:
+        """Return the canonical keys of evidence."""
+        return {self.canon.value(self._key, row[self._key]) or "" for row in reading.rows}
 
-    def _of_branch(self, reading: Reading, number: int, told: Told) -> Candidate:
+    def of_branch(self, reading: Reading, number: int) -> Candidate:
+        """Return a row of evidence as a candidate."""
         row = Row(reading.branch, reading.rows[number], reading.lines[number], reading.evidence)
-        return Candidate(row, self.canon.row(row.values), told)
+        told = reading.told.get(number, Told.ACKNOWLEDGED)
+        return Candidate(row, self.canon.row(row.values), told, absent=reading.absent)
 
     def _inside(self, row: Values) -> bool:
         text = row[self._moment] if self._moment >= 0 else None
@@ -145,7 +154,7 @@ class Desk:
             if self._window.holds(self.moment(refused.values)):
                 row = Row(reading.branch, refused.values, refused.line, reading.evidence)
                 canon = self.canon.row(refused.values)
-                yield Candidate(row, canon, damaged=refused.column)
+                yield Candidate(row, canon, damaged=refused.column, absent=reading.absent)
 
     def _plain(self, values: Values, place: int) -> str | None:
         """Return a value of the centre as ``Relation.plain`` writes it."""

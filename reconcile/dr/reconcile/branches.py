@@ -56,7 +56,11 @@ class BranchState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The evidence of one branch that counts now; ``path`` is where the store keeps its bytes."""
+    """Evidence of a branch that counts now; ``path`` is where the store keeps its bytes.
+
+    A branch may have several, such as its ledger, receipts typed in, a queue of unsent work; the
+    later ones add what the earlier ones do not have.
+    """
 
     branch: str
     branch_type: BranchType
@@ -86,8 +90,8 @@ class BranchOutcome:
     arrived: int = 0
     refused: int = 0
     unread: tuple[str, ...] = ()
-    evidence: str = ""
-    encoding: str = ""
+    evidence: tuple[str, ...] = ()
+    encodings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ class Comparison:
 
 @dataclass
 class _Seen:
-    """A branch after its evidence was read once."""
+    """A piece of evidence after it was read once."""
 
     submission: Submission
     desk: Desk
@@ -164,7 +168,7 @@ class _Pass:
     ) -> Comparison:
         """Go through the five parts."""
         seen = self._look()
-        unequal = [s for s in seen if s.doubts or self._of_centre(s) != s.fingerprint]
+        unequal = [pieces for pieces in seen.values() if self._is_unequal(pieces)]
         work = list(self._work(unequal))
         resolve(self._book, self._relation, work, register, audit=audit)
         note_totals(self._book, self._relation, self._totals)
@@ -176,7 +180,11 @@ class _Pass:
             self._session.id, tuple(breaks), outcomes, snapshot, looked_at=len(unequal)
         )
 
-    def _look(self) -> list[_Seen]:
+    def _is_unequal(self, pieces: Sequence[_Seen]) -> bool:
+        first = pieces[0]
+        return len(pieces) > 1 or first.doubts or self._of_centre(first) != first.fingerprint
+
+    def _look(self) -> dict[str, list[_Seen]]:
         """Read all evidence while the centre computes its fingerprints."""
         seen: list[_Seen] = []
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="centre") as pool:
@@ -190,7 +198,11 @@ class _Pass:
             self._central = {names: future.result() for names, future in asked.items()}
         for names in {s.names for s in seen} - self._central.keys():
             self._central[names] = self._fingerprints(names)
-        return seen
+        by_branch: dict[str, list[_Seen]] = {}
+        for each in seen:
+            if each.submission.branch not in self._rejected:
+                by_branch.setdefault(each.submission.branch, []).append(each)
+        return by_branch
 
     def _ask_centre(
         self, pool: ThreadPoolExecutor
@@ -263,25 +275,33 @@ class _Pass:
     def _of_centre(self, seen: _Seen) -> Fingerprint:
         return self._central[seen.names].get(seen.submission.branch, Fingerprint())
 
-    def _work(self, unequal: Sequence[_Seen]) -> Iterator[tuple[Desk, BranchWork]]:
+    def _work(self, unequal: Sequence[list[_Seen]]) -> Iterator[tuple[Desk, BranchWork]]:
         """Fetch the centre's records of many branches at once, and settle what is the same."""
         within, parameters = self._relation.within(self._session.window)
         for part in self._parts(unequal):
-            names = [s.submission.branch for s in part]
+            central: dict[str, list[Row]] = {p[0].submission.branch: [] for p in part}
             where = f'q."branch"::text = ANY(%(branches)s::text[]) AND {within}'
-            by_branch: dict[str, list[Row]] = {name: [] for name in names}
-            for row in self._relation.rows(where, {**parameters, "branches": names}):
-                by_branch[row.branch].append(row)
-            for seen in part:
-                reading = seen.reading or self._read(seen.submission)
-                yield seen.desk, seen.desk.work(reading, by_branch[seen.submission.branch])
+            for row in self._relation.rows(where, {**parameters, "branches": list(central)}):
+                central[row.branch].append(row)
+            for pieces in part:
+                yield self._settled(pieces, central[pieces[0].submission.branch])
 
-    def _parts(self, unequal: Sequence[_Seen]) -> Iterator[list[_Seen]]:
-        part: list[_Seen] = []
+    def _settled(self, pieces: Sequence[_Seen], central: list[Row]) -> tuple[Desk, BranchWork]:
+        work, left = BranchWork(pieces[0].submission.branch), central
+        for piece in pieces:
+            reading = piece.reading or self._read(piece.submission)
+            left = piece.desk.settle(work, reading, left)
+            if len(pieces) > 1:
+                work.keys |= piece.desk.keys_of(reading)
+        work.central = [pieces[0].desk.of_centre(row) for row in left]
+        return pieces[0].desk, work
+
+    def _parts(self, unequal: Sequence[list[_Seen]]) -> Iterator[list[list[_Seen]]]:
+        part: list[list[_Seen]] = []
         size = 0
-        for seen in unequal:
-            part.append(seen)
-            size += self._of_centre(seen).count
+        for pieces in unequal:
+            part.append(pieces)
+            size += self._of_centre(pieces[0]).count
             if size >= _AT_ONCE:
                 yield part
                 part, size = [], 0
@@ -289,7 +309,7 @@ class _Pass:
             yield part
 
     def _outcomes(
-        self, seen: Sequence[_Seen], expected: frozenset[str]
+        self, seen: Mapping[str, Sequence[_Seen]], expected: frozenset[str]
     ) -> dict[str, BranchOutcome]:
         counts: dict[str, int] = {}
         for found in self._book.breaks.values():
@@ -302,26 +322,26 @@ class _Pass:
             outcomes[name] = BranchOutcome(
                 name, BranchState.TOTALS_ONLY, breaks=counts.get(name, 0)
             )
-        for each in seen:
-            outcomes[each.submission.branch] = self._outcome(each, counts)
+        for name, pieces in seen.items():
+            outcomes[name] = self._outcome(pieces, counts.get(name, 0))
         for name in expected - outcomes.keys():
             outcomes[name] = BranchOutcome(name, BranchState.WAITING, breaks=counts.get(name, 0))
         return dict(sorted(outcomes.items()))
 
-    def _outcome(self, seen: _Seen, counts: Mapping[str, int]) -> BranchOutcome:
-        branch = seen.submission.branch
-        breaks = counts.get(branch, 0)
-        clean = not breaks and not seen.unread and not seen.refused
+    def _outcome(self, pieces: Sequence[_Seen], breaks: int) -> BranchOutcome:
+        branch = pieces[0].submission.branch
+        unread = tuple(problem for piece in pieces for problem in piece.unread)
+        refused = sum(piece.refused for piece in pieces)
         return BranchOutcome(
             branch,
-            BranchState.CLEAN if clean else BranchState.BREAKS,
-            ledger=seen.fingerprint.count,
-            central=self._of_centre(seen).count,
+            BranchState.BREAKS if breaks or unread or refused else BranchState.CLEAN,
+            ledger=sum(piece.fingerprint.count for piece in pieces),
+            central=self._of_centre(pieces[0]).count,
             breaks=breaks,
             format_only=self._book.format_only.get(branch, 0),
             arrived=self._book.arrived.get(branch, 0),
-            refused=seen.refused,
-            unread=seen.unread,
-            evidence=seen.evidence,
-            encoding=seen.encoding,
+            refused=refused,
+            unread=unread,
+            evidence=tuple(piece.evidence for piece in pieces),
+            encodings=tuple(piece.encoding for piece in pieces),
         )

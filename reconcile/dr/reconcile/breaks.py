@@ -42,6 +42,8 @@ class Subclass(StrEnum):
     UNDATED = "undated"
     UNKNOWN = "unknown"
     IN_FLIGHT = "in_flight"  # the centre has it half done
+    UNANSWERED = "unanswered"  # sent, no answer came, and the centre has not got it
+    UNSENT = "unsent"  # waits in the branch's queue: send it
     REFUSED = "refused"  # the branch was told no
     BRANCH_VOIDED = "branch_voided"
     MAYBE_DAMAGED = "maybe_damaged"  # may be one of the branch's lines whose key is damaged

@@ -103,7 +103,7 @@ def note_pair(book: Book, matcher: Matcher, pair: Pair) -> None:
                  matched_by=pair.by, score=pair.score,
                  also=(matcher.key(central) or "",))  # fmt: skip
         return
-    if ledger.told is Told.UNKNOWN:
+    if ledger.told is not Told.ACKNOWLEDGED:
         book.arrived[branch] = book.arrived.get(branch, 0) + 1
     if not fields:
         book.format_only[branch] = book.format_only.get(branch, 0) + 1
@@ -153,8 +153,10 @@ def note_missing(book: Book, matcher: Matcher, ledger: Candidate) -> None:
         return
     if ledger.told is Told.FAILED:
         return
-    if ledger.told is Told.UNKNOWN:
-        book.add(BreakClass.IN_FLIGHT, branch, key, ledger=ledger)
+    if ledger.told is not Told.ACKNOWLEDGED:
+        unsent = ledger.told is Told.UNSENT
+        book.add(BreakClass.IN_FLIGHT, branch, key, ledger=ledger,
+                 subclass=Subclass.UNSENT if unsent else Subclass.UNANSWERED)  # fmt: skip
         return
     subclass, severity = _missing(book, ledger)
     book.add(BreakClass.MISSING_CENTRAL, branch, key, ledger=ledger, subclass=subclass,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dr.reconcile.branch_type import BranchType, Source
 from dr.reconcile.by_hand import read_typed
 from dr.reconcile.canon import Canon, is_read
 from dr.reconcile.evidence import EvidenceError
+from dr.reconcile.ledger import Told
 from dr.reconcile.read_csv import read_csv
 from dr.reconcile.read_database import read_export, read_sqlite
 from dr.reconcile.read_xlsx import read_xlsx
@@ -35,6 +36,20 @@ def read_evidence(
     Raises:
         EvidenceError: it can not be used; the branch counts as one that nobody has heard of.
     """
+    reading = _read(branch, data, branch_type, shape, tuple(known_as), parameters)
+    if branch_type.unsent:
+        return replace(reading, told=dict.fromkeys(range(len(reading.rows)), Told.UNSENT))
+    return reading
+
+
+def _read(
+    branch: str,
+    data: bytes,
+    branch_type: BranchType,
+    shape: RecordShape,
+    known_as: tuple[str, ...],
+    parameters: Mapping[str, Any] | None,
+) -> Reading:
     match branch_type.source:
         case Source.CSV:
             return read_csv(branch, data, branch_type, shape, known_as)

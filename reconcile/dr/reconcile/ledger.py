@@ -33,6 +33,7 @@ class Told(StrEnum):
     ACKNOWLEDGED = "acknowledged"  # the centre said yes
     UNKNOWN = "unknown"  # sent, and no answer came
     FAILED = "failed"  # the centre said no
+    UNSENT = "unsent"  # it waits in a queue; only a branch type can say so
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,12 +28,14 @@ class Candidate:
     Attributes:
         told: what the centre answered the branch.
         damaged: the column whose number a spreadsheet has damaged; "" when none is.
+        absent: columns that this evidence does not have; they are not compared.
     """
 
     row: Row
     canon: Canonical
     told: Told = Told.ACKNOWLEDGED
     damaged: str = ""
+    absent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,12 +58,11 @@ class Matched:
 
 
 class Matcher:
-    """Matches records of one shape; ``absent`` are columns that the branch does not have."""
+    """Matches records of one shape."""
 
-    def __init__(self, shape: RecordShape, absent: frozenset[str] = frozenset()) -> None:
+    def __init__(self, shape: RecordShape) -> None:
         self.shape = shape
-        self._compared = [(i, c) for i, c in enumerate(shape.columns) if c.name not in absent]
-        self._agree = [shape.place(n) for n in shape.agree if n not in absent]
+        self._agree = [shape.place(name) for name in shape.agree]
         self._key = shape.place(shape.key)
 
     def key(self, candidate: Candidate) -> str | None:
@@ -94,8 +95,8 @@ class Matcher:
         zone = self.shape.zone
         return tuple(
             FieldDifference(c.name, ledger.row.values[i], central.row.values[i], c.severity)
-            for i, c in self._compared
-            if not same(c, ledger.canon[i], central.canon[i], zone)
+            for i, c in enumerate(self.shape.columns)
+            if c.name not in ledger.absent and not same(c, ledger.canon[i], central.canon[i], zone)
         )
 
     def is_same_business(self, one: Candidate, other: Candidate) -> bool:

@@ -32,7 +32,7 @@ class _Left:
 
     @property
     def branch(self) -> str:
-        return self.work.reading.branch
+        return self.work.branch
 
 
 def resolve(
@@ -62,13 +62,13 @@ def resolve(
 
 
 def _matched(desk: Desk, work: BranchWork) -> _Left:
-    matcher = Matcher(desk.shape, work.reading.absent)
+    matcher = Matcher(desk.shape)
     found = matcher.match(work.ledger, work.central)
     left = _Left(desk, work, matcher, list(found.pairs), list(found.ledger), list(found.central))
     by_key = [p for p in left.pairs if p.by is MatchPass.KEY]
     left.keys = work.settled | {matcher.key(p.ledger) or "" for p in by_key}
     unmatched = any(c.damaged for c in left.ledger)
-    left.unread = unmatched or bool(work.reading.problems)
+    left.unread = unmatched or work.unread
     return left
 
 
@@ -138,7 +138,7 @@ def _outside(left: Sequence[_Left]) -> None:
     for each in left:
         if not each.central or not each.work.outside:
             continue
-        found = each.matcher.match_by_key(each.desk.outside(each.work), each.central)
+        found = each.matcher.match_by_key(each.work.rows_outside(), each.central)
         each.pairs += found.pairs
         each.central = list(found.central)
 

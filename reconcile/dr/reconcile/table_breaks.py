@@ -12,7 +12,6 @@ from dr.reconcile.branch_work import BranchWork, Desk
 from dr.reconcile.breaks import Break
 from dr.reconcile.classify import Book
 from dr.reconcile.matching import Candidate
-from dr.reconcile.reading import Reading
 from dr.reconcile.relation import Relation, Row
 from dr.reconcile.resolving import resolve
 from dr.reconcile.serials import SerialRegister
@@ -36,7 +35,7 @@ def table_breaks(
 
     def candidates(rows: Iterable[Row], side: str) -> None:
         for row in rows:
-            at = work.setdefault(row.branch, BranchWork(Reading(row.branch, "")))
+            at = work.setdefault(row.branch, BranchWork(row.branch))
             candidate = Candidate(row, desk.central_canon.row(row.values))
             if side == "beside":
                 at.settled.add(candidate.canon[shape.place(shape.key)] or "")

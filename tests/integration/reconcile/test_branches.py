@@ -17,7 +17,7 @@ from dr.reconcile import resolving
 from dr.reconcile.branch_type import BranchType, Source
 from dr.reconcile.branches import BranchState, Comparison, Submission, compare_branches
 from dr.reconcile.breaks import BreakClass, MatchPass, Subclass
-from dr.reconcile.by_hand import Total, told_totals
+from dr.reconcile.by_hand import Total, told_totals, typed_receipts
 from dr.reconcile.canon import Canon
 from dr.reconcile.matching import Matcher
 from dr.reconcile.relation import Relation, snapshot
@@ -247,6 +247,32 @@ def test_branches_without_usable_evidence_are_told_apart_and_have_no_breaks(
     (mismatch,) = comparison.breaks
     assert (mismatch.kind, mismatch.branch) == (BreakClass.TOTAL_MISMATCH, "branch-0001")
     assert mismatch.notes["count"] == "9 / 10"
+
+
+def test_several_pieces_of_evidence_make_one_account(wire: Wire, tmp_path: Path) -> None:
+    made = bureau(32, branches=1, records=30)
+    rows = made.ledger["branch-0000"]
+    load(wire, (r for r in rows if r not in (rows[20], rows[25], rows[26])))
+    typed = [dict(zip(SHAPE.names, r.values(), strict=True)) for r in rows[18:24]]
+    at = WINDOW.recovery_point
+    pieces = [
+        (PLAIN, csv_bytes(rows[:20])),  # ends before the receipts do
+        (BranchType("typed", Source.TYPED), typed_receipts(typed, by="clerk", at=at)),
+        (replace(PLAIN, name="queue", unsent=True), csv_bytes(rows[22:])),
+    ]
+    submissions = []
+    for number, (kind, data) in enumerate(pieces):
+        (tmp_path / str(number)).write_bytes(data)
+        submissions.append(Submission("branch-0000", kind, tmp_path / str(number)))
+    with snapshot(wire):
+        relation = Relation.open(wire, QUERY, SHAPE)
+        comparison = compare_branches(Session("pieces", WINDOW), relation, submissions)
+    assert [(b.kind, b.subclass, b.key) for b in comparison.breaks] == [
+        (BreakClass.IN_FLIGHT, Subclass.UNSENT, rows[25].slip),
+        (BreakClass.IN_FLIGHT, Subclass.UNSENT, rows[26].slip),
+        (BreakClass.MISSING_CENTRAL, comparison.breaks[2].subclass, rows[20].slip),
+    ]
+    assert comparison.branches["branch-0000"].arrived == 4
 
 
 def test_a_gap_is_a_range_also_where_both_sides_agree(wire: Wire, tmp_path: Path) -> None:
