@@ -318,7 +318,7 @@ def branches_file(topology: Topology, environment: str) -> str:
 
 def ledgers_file() -> str:
     """Return ledgers.yaml: what a record is, and how the lab's counters write it."""
-    columns = [w for w in business.LEDGER_COLUMNS if w != "outcome" and w != "branch"]
+    columns = [w for w in business.LEDGER_COLUMNS if w not in {"outcome", "branch"}]
     lines = "".join(f"      {word}: {business.LEDGER_COLUMNS[word]}\n" for word in columns)
     return f"""\
 format: 1

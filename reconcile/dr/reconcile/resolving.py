@@ -271,7 +271,10 @@ def _audit(
         branch = doubled.uses[0][0]
         book.add(BreakClass.SERIAL_DUP, branch, doubled.serial, severity=Severity.CRITICAL,
                  also=tuple(f"{b}/{k}" for b, k in doubled.uses))  # fmt: skip
+    elsewhere = set(strange)
     for branch, key, serial in found.out_of_block:
+        if serial in elsewhere:
+            continue  # the record stands at the wrong branch, and its form with it: one break
         book.add(BreakClass.SERIAL_OUT_OF_BLOCK, branch, serial, also=(key,))
     for branch, key, serial, state in found.not_usable:
         book.add(BreakClass.SERIAL_VOID, branch, serial, severity=Severity.CRITICAL,

@@ -146,18 +146,17 @@ class Reconcile(Driver[ReconcileInput]):
                 expected=sorted(named),
                 everybody=True,
             )
-        compared: dict[str, Any] = {name: {} for name in {*named, *found}}
-        for name in compared:
+        compared: dict[str, Any] = {}
+        for name in sorted({*named, *found}):
             if name in found:
                 result = dict(found[name])
             elif name in results:
                 result = result_data(attempt.run, results[name], kept[name])
             else:
                 result = {"problem": collection.unknown[name]} if name in kept else {}
-            if name in kept:
-                compared[name]["evidence"] = [_evidence(kept[name], result.get("problem", ""))]
-            if result:
-                compared[name]["result"] = result
+            problem = str(result.get("problem", ""))
+            said = {"evidence": [_evidence(kept[name], problem)]} if name in kept else {}
+            compared[name] = {**said, "result": result} if result else said
         return compared
 
     def _write(

@@ -1,0 +1,149 @@
+"""From a broken storage to ``closed``: branches answer, correct, prove and sign; one is late."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dr.engine.core.events import Kind
+from dr.lab.api import break_
+from dr.lab.spoiling import spoil, truth_of
+from tests.acceptance.conftest import SceneFactory
+from tests.acceptance.scene import Scene, until
+
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
+
+SPOILT = {
+    "lost-holes": "missing_central",
+    "field-holder": "field_diff",
+    "field-amount": "field_diff",
+    "other-branch": "cross_branch",
+    "serial-gap": "serial_gap",
+    "in-flight": "extra_central",
+}
+HEADS = {"branch-01": "he.ling", "branch-02": "gao.jun", "branch-03": "he.ling"}
+LATE = "branch-03"
+
+
+@pytest.fixture(scope="module")
+def scene(make_scene: SceneFactory) -> Scene:
+    """A lab whose register was spoilt before its storage broke; one office hands nothing in."""
+    made = make_scene()
+    until(lambda: len(made.acknowledged()) > 60, 60, "branches to register business")
+    for kind in SPOILT:
+        spoil(made.lab, kind, count=2, seed=7)
+    spoil(made.lab, "answers-never", branch=LATE)
+    break_(made.lab, "storage-killed", "db-a")
+    return made
+
+
+def cases(scene: Scene, *words: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = scene.json("reconcile", "breaks", "last", *words, expect=None)[
+        "cases"
+    ]
+    return found
+
+
+def book(scene: Scene, branch: str) -> bytes:
+    """Return what a branch really wrote down, whatever it hands in."""
+    return scene.upper(branch, "/var/lib/registry/book.csv").read_bytes()
+
+
+def stand(scene: Scene) -> dict[str, Any]:
+    answer: dict[str, Any] = scene.json("reconcile", "status", "last", "--all", expect=None)
+    return {**answer, "by": {branch["branch"]: branch for branch in answer["branches"]}}
+
+
+def test_the_run_is_recovered_and_waits_for_its_branches(scene: Scene) -> None:
+    scene.dr("run", "storage-failure", "--no-wait", "--input", "closing=signed-off", expect=3)
+    scene.approve("chen.wei")
+    until(lambda: scene.view.session is not None, 60, "the session to open")
+    view = scene.view
+    assert view.moments.recovered is not None
+    assert view.moments.closed is None
+    assert stand(scene)["by"][LATE]["state"] == "waiting"
+
+
+def test_another_incident_could_be_answered_meanwhile(scene: Scene) -> None:
+    with closing(sqlite3.connect(f"{scene.workspace}/.dr/journal.sqlite3")) as journal:
+        assert journal.execute("SELECT count(*) FROM run_lock").fetchone() == (0,)
+
+
+def test_the_work_list_is_what_the_lab_knows_to_be_wrong(scene: Scene) -> None:
+    spoil(scene.lab, "faults")
+    told = {
+        (truth.branch, truth.break_class, truth.key)
+        for truth in truth_of(scene.lab)
+        if truth.branch != LATE
+        and truth.break_class not in {"format_only", "nothing", "ledger_late"}
+    }
+    found = {(c["branch"], c["what"], c["key"]) for c in cases(scene) if c["branch"] != LATE}
+    assert found == told
+
+
+def test_a_file_of_another_branch_is_refused_and_kept(scene: Scene, tmp_path: Path) -> None:
+    wrong = tmp_path / "ledger.csv"
+    wrong.write_bytes(book(scene, "branch-01"))
+    done = scene.dr("reconcile", "load", "last", LATE, wrong, "--by", "ma.lin", expect=2)
+    assert "is no ledger of branch-03" in done.stderr
+    assert stand(scene)["by"][LATE]["state"] == "refused"
+    assert len(stand(scene)["by"][LATE]["evidence"]) == 1
+
+
+def test_a_late_ledger_is_compared_alone_and_leaves_the_others_as_they_were(
+    scene: Scene, tmp_path: Path
+) -> None:
+    before = {name: one["digest"] for name, one in stand(scene)["by"].items() if name != LATE}
+    late = tmp_path / "late.csv"
+    late.write_bytes(book(scene, LATE))
+    scene.dr("reconcile", "load", "last", LATE, late, "--by", "ma.lin")
+    after = stand(scene)["by"]
+    assert after[LATE]["entries"] > 0
+    assert {name: one["digest"] for name, one in after.items() if name != LATE} == before
+
+
+def test_two_clerks_settle_what_can_not_be_corrected_any_more(scene: Scene) -> None:
+    ids = [case["id"] for case in cases(scene)]
+    words = ["--as", "accept", "--reason", "the lab's paper was looked at"]
+    scene.dr("reconcile", "resolve", "last", *ids, *words, "--by", "ma.lin")
+    refused = scene.dr("reconcile", "approve", "last", ids[0], "--by", "ma.lin", expect=4)
+    assert "maker and checker are two" in refused.stderr
+    scene.dr("reconcile", "approve", "last", *ids, "--by", "xu.yan")
+    assert cases(scene) == []
+
+
+def test_the_run_closes_by_itself_when_the_last_head_has_signed(scene: Scene) -> None:
+    for branch, head in HEADS.items():
+        assert scene.view.moments.closed is None
+        scene.dr("reconcile", "signoff", "last", branch, "--by", head)
+    view = scene.wait_end()
+    assert str(view.state) == "succeeded"
+    assert view.moments.recovered is not None
+    assert view.moments.closed is not None
+    assert view.moments.closed > view.moments.recovered
+    assert scene.outputs("signed_off")["how"] == "signed_off"
+    assert scene.outputs("release")["still_held"] == []
+
+
+def test_a_ledger_that_comes_after_the_close_opens_it_again(scene: Scene, tmp_path: Path) -> None:
+    more = tmp_path / "again.csv"
+    more.write_bytes(book(scene, LATE))
+    scene.dr("reconcile", "load", "last", LATE, more, "--by", "ma.lin")
+    session = scene.view.session
+    assert session is not None
+    assert session.closed is None
+    assert str(scene.view.state) == "succeeded", "the run stays what it was"
+
+
+def test_every_decision_is_in_a_journal_that_is_whole(scene: Scene) -> None:
+    scene.dr("journal", "verify", "last")
+    kinds = {event.kind for event in scene.events()}
+    assert {
+        Kind.RECONCILE_OPENED, Kind.RECONCILE_RECEIVED, Kind.RECONCILE_COMPARED,
+        Kind.RECONCILE_DECIDED, Kind.RECONCILE_SIGNED, Kind.RECONCILE_CLOSED,
+        Kind.RECONCILE_REOPENED, Kind.RUN_CLOSED,
+    } <= kinds  # fmt: skip
