@@ -95,7 +95,7 @@ def looked(folder: Path, content: bytes, words: tuple[str, ...]) -> str:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main(list(words))
     said = out.getvalue() + err.getvalue()
-    assert "unexpected" not in said, said
+    assert "unexpected error" not in said, said  # an unexpected argument is one of an edit's words
     assert "Traceback" not in said
     if code not in {0, 3}:
         assert "hint" in said or "NOT INTACT" in said, (words, code, said)
@@ -175,6 +175,15 @@ def test_a_look_at_a_journal_with_damaged_bytes_ends_in_words(
     folder, content = place.folder, place.content
     at %= len(content)
     looked(folder, content[:at] + damage + content[at + len(damage) :], words)
+
+
+@pytest.mark.parametrize("words", [("status", RUN), ("show", RUN, "--json")], ids=" ".join)
+def test_an_option_of_a_gate_with_a_misspelt_key_ends_in_words(
+    place: Place, words: tuple[str, ...]
+) -> None:
+    content = place.content.replace(b'"loss_known"', b'"3oss_known"')
+    assert content != place.content
+    assert "does not follow from those before it" in looked(place.folder, content, words)
 
 
 @examples(30)
