@@ -31,6 +31,9 @@ _E, _S = StepEvent, StepState
 _RESTLESS = frozenset({_S.RUNNING, _S.WAITING, _S.IN_DOUBT, _S.UNDOING})
 
 
+_AWAITED = frozenset({_S.IN_DOUBT, _S.WAITING})
+"""States of a unit that the engine must see to: settle the doubt, try again later."""
+
 _LEFT_OUT = frozenset({_S.SKIPPED, _S.CANCELLED})
 """States of a step in which no attempt may begin, whoever was looking at it meanwhile."""
 
@@ -134,15 +137,16 @@ class StepView:
         """Return how many units stand in one of ``states``."""
         return sum(len(self.standing.get(state, ())) for state in states)
 
-    def sort_in(self, host: str | None) -> None:
-        """Take note of the state that the unit on ``host`` has come to."""
+    def sort_in(self, host: str | None) -> StepState | None:
+        """Take note of the state that the unit on ``host`` has come to; None: it is as it was."""
         unit = self.units.get(host)
         if unit is None or self._stood.get(host) is unit.state:
-            return
+            return None
         if host in self._stood:
             del self.standing[self._stood[host]][host]
         self._stood[host] = unit.state
         self.standing.setdefault(unit.state, {})[host] = None
+        return unit.state
 
     @property
     def latest(self) -> UnitView | None:
@@ -210,7 +214,10 @@ class RunView:
     plan: Mapping[str, Any] | None = None  # the plan in force, where it is not the first one
     amendments: list[Event] = field(default_factory=list)
     session: Session | None = None  # the reconciliation with the branches
+    awaited: dict[tuple[str, str | None], None] = field(default_factory=dict)
+    """Units that came to be in doubt or to wait; whoever sees to one takes it out."""
     _restless: dict[str, StepView] = field(default_factory=dict)
+    _fans: dict[str, StepView] = field(default_factory=dict)
     _asked: dict[str, QuestionView] = field(default_factory=dict)
 
     def step(self, step_id: str) -> StepView:
@@ -239,6 +246,10 @@ class RunView:
         """Steps with something under way, waiting or in doubt: few, however long the run."""
         return list(self._restless.values())
 
+    def fan_outs(self) -> list[StepView]:
+        """Those of the restless steps that run on many hosts."""
+        return list(self._fans.values())
+
     def questions_of(self, step_id: str) -> list[QuestionView]:
         """Every question about a step, oldest first."""
         return [q for q in list(self.questions.values()) if q.question.step == step_id]
@@ -246,10 +257,9 @@ class RunView:
     def in_doubt(self) -> list[tuple[StepView, UnitView]]:
         """Units of which nobody knows whether they took effect."""
         return [
-            (step, unit)
+            (step, step.units[host])
             for step in list(self._restless.values())
-            for unit in list(step.units.values())
-            if unit.state is StepState.IN_DOUBT
+            for host in step.hosts_in(StepState.IN_DOUBT)
         ]
 
     def jobs_left(self) -> list[tuple[StepView, UnitView]]:
@@ -275,12 +285,22 @@ class RunView:
         step = self.steps.get(event.step) if event.step else None
         if step is not None:
             for host in list(step.units) if event.kind in _OF_ALL_UNITS else [event.host]:
-                step.sort_in(host)
+                self._note(step, host)
             if step.is_restless:
                 self._restless[step.id] = step
+                if step.fan_out:
+                    self._fans[step.id] = step
             else:
                 self._restless.pop(step.id, None)
+                self._fans.pop(step.id, None)
         return step
+
+    def _note(self, step: StepView, host: str | None) -> None:
+        moved_to = step.sort_in(host)
+        if moved_to in _AWAITED:
+            self.awaited[step.id, host] = None
+        elif moved_to is not None:
+            self.awaited.pop((step.id, host), None)
 
     def refuse_impossible(self, draft: Draft) -> None:
         """Refuse what could not be folded in: once written it could never be read again.

@@ -197,29 +197,34 @@ class Executor:
 
     def _tend_units(self) -> None:
         """See to units in doubt and units that wait for another attempt, once for each."""
-        for seen in self.context.view.restless():
+        view = self.context.view
+        for step_id, host in list(view.awaited):
+            if not self.crew.is_busy((step_id, host)):
+                # taken out first: whoever works on it may put it there again at once
+                view.awaited.pop((step_id, host), None)
+                self._tend(step_id, host)
+        for seen in view.fan_outs():
             step = self.context.runbook.by_id.get(seen.id)
-            if step is None or step.is_ladder:
-                continue
-            self._tend(step, seen)
-            goes_on = seen.fan_out and seen.state is _S.RUNNING and not self.course.stops(step)
+            goes_on = step and seen.state is _S.RUNNING and not self.course.stops(step)
             # while a batch is under way all of it was handed out
-            idle = goes_on and not self.crew.is_busy_inside({step.id})
-            if idle and not self.fan_outs.settle(step):
+            idle = goes_on and not self.crew.is_busy_inside({seen.id})
+            if step and idle and not self.fan_outs.settle(step):
                 self.beginner.advance(step)
 
-    def _tend(self, step: Step, seen: StepView) -> None:
-        for host in seen.hosts_in(_S.IN_DOUBT, _S.WAITING):
-            unit = seen.units[host]
-            mark = (step.id, unit.host, unit.attempt, str(unit.state))
-            if self.crew.is_busy((step.id, unit.host)) or mark in self._tended:
-                continue
-            if unit.state is _S.IN_DOUBT:
-                self._tended.add(mark)
-                self._settle_doubt(step, unit.host)
-            elif unit.state is _S.WAITING and unit.retry_at:
-                self._tended.add(mark)
-                self.beginner.retry_later(step, unit.host, unit.attempt, unit.retry_at)
+    def _tend(self, step_id: str, host: str | None) -> None:
+        step = self.context.runbook.by_id.get(step_id)
+        if step is None or step.is_ladder:
+            return
+        unit = self.context.view.steps[step_id].units[host]
+        mark = (step_id, host, unit.attempt, str(unit.state))
+        if mark in self._tended:
+            return
+        if unit.state is _S.IN_DOUBT:
+            self._tended.add(mark)
+            self._settle_doubt(step, host)
+        elif unit.state is _S.WAITING and unit.retry_at:
+            self._tended.add(mark)
+            self.beginner.retry_later(step, host, unit.attempt, unit.retry_at)
 
     def _settle_doubt(self, step: Step, host: str | None) -> None:
         """Settle a doubt now, and look again from time to time while people are asked."""

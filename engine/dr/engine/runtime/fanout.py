@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +22,8 @@ class FanOut:
     """Decides which hosts of a step may start, and when the step has ended."""
 
     context: RunContext
+    reached: dict[str, int] = field(default_factory=dict)
+    """The batch that each step had come to when it was last looked at."""
 
     def plan(self, step: Step, hosts: Sequence[str]) -> None:
         """Write down the hosts and batches, once: a retry keeps them."""
@@ -30,6 +32,7 @@ class FanOut:
             hosts = [h for h in seen.units if h is not None]
         strategy = step.strategy or Strategy()
         data = {"hosts": list(hosts), "batches": batches(list(hosts), strategy.batches)}
+        self.reached.pop(step.id, None)
         self.context.recorder.write(Draft(Kind.STEP_PLANNED, step.id, data=data))
 
     def startable(self, step: Step) -> list[str]:
@@ -37,14 +40,24 @@ class FanOut:
         seen = self.context.view.steps[step.id]
         if self.gives_up(step):
             return []
-        for number, batch in enumerate(seen.batches):
-            units = [seen.units[host] for host in batch]
+        for number in range(self._first_open(seen), len(seen.batches)):
+            units = [seen.units[host] for host in seen.batches[number]]
             if all(u.state in ENDED for u in units):
                 continue
+            self.reached[step.id] = number
             if number and self._pauses(step, seen, seen.batches[number - 1]):
                 return []
             return [str(u.host) for u in units if u.state is _S.PENDING]
         return []
+
+    def _first_open(self, seen: StepView) -> int:
+        """Return a batch before which all have ended: of five thousand nobody looks at each again.
+
+        Only a unit that is under way can have left an earlier batch open: a retry plans anew.
+        """
+        left = len(seen.units) - seen.count(*ENDED)
+        under_way = left - seen.count(_S.PENDING)
+        return 0 if under_way else self.reached.get(seen.id, 0)
 
     def gives_up(self, step: Step) -> bool:
         """Whether so many hosts failed that no further one may start."""
