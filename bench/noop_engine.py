@@ -114,6 +114,21 @@ def runbook(steps: int, effect: str, *, chain: bool) -> str:
     return "\n".join(_lines(steps, effect, chain=chain)) + "\n"
 
 
+def fan_out(effect: str) -> str:
+    """Return a runbook of one step on every host of the group ``all_of_them``, in batches."""
+    return (
+        "format: 1\nname: bench\ntitle: { en: Bench, zh: 测量 }\nsteps:\n"
+        f"  - {{ id: fan, uses: bench.noop, hosts: all_of_them, effect: {effect}, "
+        'with: { number: 1 }, strategy: { batches: [1, "25%", "100%"] } }\n'
+    )
+
+
+def inventory_of(hosts: int) -> dict[str, Any]:
+    """Return an inventory with so many hosts in the group ``all_of_them``."""
+    names = [f"host-{number:05}" for number in range(hosts)]
+    return {"hosts": {name: {} for name in names}, "groups": {"all_of_them": names}}
+
+
 def _lines(steps: int, effect: str, *, chain: bool) -> Iterator[str]:
     yield from ("format: 1", "name: bench", "title: { en: Bench, zh: 测量 }", "steps:")
     needs = "" if chain else ", needs: []"
@@ -127,6 +142,7 @@ def _lines(steps: int, effect: str, *, chain: bool) -> Iterator[str]:
 def measure(steps: int, effect: str, shape: str, name: str = "engine") -> dict[str, Any]:
     """Carry a run out and return how long that took, and where its journal is.
 
+    ``shape`` is ``chain``, ``parallel``, or ``hosts``: one step on so many hosts.
     The seconds are those from the engine's first turn to the run's written end; loading the
     runbook is counted apart, as ``load_s``.
     """
@@ -134,10 +150,13 @@ def measure(steps: int, effect: str, shape: str, name: str = "engine") -> dict[s
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     began = time.perf_counter()
-    book = load(runbook(steps, effect, chain=shape == "chain"), actions=Actions(), file="bench")
+    on_hosts = shape == "hosts"
+    source = fan_out(effect) if on_hosts else runbook(steps, effect, chain=shape == "chain")
+    book = load(source, actions=Actions(), file="bench")
     load_s = time.perf_counter() - began
     with SqlJournal(f"sqlite:///{folder}/journal.sqlite3") as journal:
-        executor = executor_of(folder, journal, book, Actions())
+        inventory = inventory_of(steps) if on_hosts else None
+        executor = executor_of(folder, journal, book, Actions(), inventory=inventory)
         memory_kb = _memory_kb()
         cpu, began = time.process_time(), time.perf_counter()
         state = executor.run()
