@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from dr.engine.actions.ansible.process import is_alive
 from dr.engine.actions.conformance import RecordingWorld
 from dr.engine.actions.path_check import PathCheck
 from dr.engine.actions.standard import standard_actions
@@ -385,6 +386,15 @@ def test_a_playbook_outlives_its_engine_and_is_found_again(
     assert (workspace / "starts").read_text() == "started\n"
 
 
+def killed(folder: Path) -> bool:
+    """Kill what runs for a playbook; say whether all is gone, also what was born meanwhile."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if f"DR_PLAYBOOK_JOB={folder}".encode() in (process / "environ").read_bytes():
+                os.kill(int(process.name), signal.SIGKILL)
+    return not is_alive(folder)
+
+
 @needs_ansible
 def test_a_killed_playbook_is_gone_and_the_last_task_is_named(
     connections: SshConnections, workspace: Path, world: RecordingWorld, wait_for: WaitFor
@@ -396,10 +406,7 @@ def test_a_killed_playbook_is_gone_and_the_last_task_is_named(
     wait_for((workspace / "starts").exists, 30)
     folder = Path(world.handles[-1]["folder"])
     wait_for(lambda: "second" in (folder / "artifacts/run/stdout").read_text(), 30)
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if f"DR_PLAYBOOK_JOB={folder}".encode() in (process / "environ").read_bytes():
-                os.kill(int(process.name), signal.SIGKILL)
+    wait_for(lambda: killed(folder), 20, "the end of the playbook's processes")
 
     found = play.attach(replace(attempt, handle=world.handles[-1]), world)
     (workspace / "go").touch()

@@ -68,9 +68,10 @@ def is_alive(folder: Path) -> bool:
     if boot != boot_id():
         return False
     fields = _stat(pid)
-    return (len(fields) > _START and fields[_START] == start and fields[0] != "Z") or any(
-        _leftovers(folder)
-    )
+    if len(fields) > _START and fields[_START] == start and fields[0] != "Z":
+        return True
+    # one look can miss what is born, or changes its program, while it goes through the processes
+    return any(_leftovers(folder)) or any(_leftovers(folder))
 
 
 def was_started(folder: Path) -> bool:
