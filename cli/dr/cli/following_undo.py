@@ -56,9 +56,8 @@ def _followed(session: Session, run: str, seq: int) -> RunView:
 
 def _asks(view: RunView) -> bool:
     """Whether people must say something before the undo can go on."""
-    asked = [q.question for q in view.open_questions()]
-    about_it = any({"undo", "undo_failed"} & set(q.card) for q in asked)
-    return about_it or any(q.kind is QuestionKind.DOUBT for q in asked)
+    asked = view.open_questions()
+    return any(q.is_about_undo or q.question.kind is QuestionKind.DOUBT for q in asked)
 
 
 def _result(view: RunView, seq: int) -> Mapping[str, Any] | None:

@@ -79,6 +79,7 @@ _QUESTION_WORDS: Mapping[str, str] = {
     "fallback": N_("next rung"),
     "amendment": N_("amendment"),
     "reconciliation": N_("reconciliation"),
+    "undo": N_("undo"),
 }
 
 

@@ -387,10 +387,20 @@ def next_command(view: RunView) -> str:
             return f"dr approve {view.id} {question.step}"
         if question.kind is QuestionKind.DOUBT:
             return f"dr resolve {view.id} {question.step} --as done|not-done|failed --because …"
+        if not asked.is_about_undo and _to_retry(view):
+            break
         if question.kind is QuestionKind.RECONCILIATION:
             return f"dr reconcile status {view.id}"
         verdicts = "|".join(question.verdicts or ("done", "failed"))
         return f"dr answer {view.id} {question.step} {verdicts}"
     if view.state.ended:
         return f"dr show {view.id}"
+    if _to_retry(view):
+        return f"dr retry {view.id} {_to_retry(view)} --because …"
     return f"dr continue {view.id}" if view.paused else ""
+
+
+def _to_retry(view: RunView) -> str:
+    """Return the first step that was taken back and on which the rest of the run waits."""
+    steps = [] if view.undo else view.taken_back()
+    return steps[0].id if steps else ""

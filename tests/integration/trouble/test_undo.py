@@ -147,6 +147,8 @@ def test_an_undo_that_fails_asks_with_exit_3_and_goes_on_when_it_was_answered(pl
     waiting(place, undo="[ -e {order}.ok ] && rm {mark} && echo {id} >> {order}")
     said = place.dr("undo", *WHY, code=3)
     assert "could not be taken back" in said.out
+    assert f"next: dr answer {place.run} two retry|go-on|fail" in said.err, "not the task's"
+    assert place.dr("status", "--json", code=3).data["runs"]
     assert place.mark("two").exists()
     place.mark("order.ok").touch()
     place.dr("answer", place.run, "two", "retry", "--because", "there is room now")
@@ -159,6 +161,7 @@ def test_after_going_back_to_a_step_it_can_be_done_again(place: Place) -> None:
     said = place.dr("undo", "--from", "two", *WHY)
     assert "everything that was to be taken back is taken back" in said.out
     assert (place.mark("one").exists(), place.mark("two").exists()) == (True, False)
+    assert f"next: dr retry {place.run} two --because" in said.err
     place.kill_engine()
     place.dr("resume", place.run, "--detach")
     place.dr("retry", place.run, "two", "--because", "now with the right host")

@@ -18,6 +18,7 @@ from dr.engine.core.questions import Answer, Question, QuestionKind
 from dr.engine.core.reconciliation import Session
 from dr.engine.core.states import (
     ENDED,
+    TAKEN_BACK,
     IllegalTransitionError,
     RunState,
     StepEvent,
@@ -171,6 +172,11 @@ class QuestionView:
         """Whether an answer would still count."""
         return not self.outcome
 
+    @property
+    def is_about_undo(self) -> bool:
+        """Whether an undo waits for it: its own gate, or what to do after it failed."""
+        return bool({"undo", "undo_failed"} & set(self.question.card))
+
 
 @dataclass(slots=True)
 class Moments:
@@ -226,6 +232,20 @@ class RunView:
             self.steps[step_id] = StepView(step_id)
         return self.steps[step_id]
 
+    def taken_back(self) -> list[StepView]:
+        """Steps that people took back and may have begun again: none of a rung that was left."""
+        if not self.undone:
+            return []
+        outline = {str(line["id"]): line for line in self.created.get("outline", ())}
+        found = [step for step in list(self.steps.values()) if step.state in TAKEN_BACK]
+        return [step for step in found if self._stands(outline.get(step.id, {}))]
+
+    def _stands(self, line: Mapping[str, Any]) -> bool:
+        ladder = self.steps.get(str(line.get("ladder")))
+        if ladder is None:
+            return True
+        return ladder.state not in ENDED and ladder.rungs.get(str(line.get("rung"))) == "started"
+
     @property
     def undo_is_given_up(self) -> bool:
         """Whether the run was aborted after somebody wished that it be taken back."""
@@ -239,8 +259,9 @@ class RunView:
         return bool(self.behind) and not self.accepted
 
     def open_questions(self) -> list[QuestionView]:
-        """Questions that wait for an answer, oldest first."""
-        return [q for q in list(self._asked.values()) if q.is_open]
+        """Questions that wait for an answer: those that hold an undo up, then the oldest first."""
+        found = [q for q in list(self._asked.values()) if q.is_open]
+        return sorted(found, key=lambda q: not q.is_about_undo)
 
     def restless(self) -> list[StepView]:
         """Steps with something under way, waiting or in doubt: few, however long the run."""

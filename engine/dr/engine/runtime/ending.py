@@ -39,8 +39,10 @@ class Ending:
         elif view.paused:
             self.announce(RunState.PAUSED, "paused by an operator")
         elif view.open_questions():
-            asked = view.open_questions()[0].question
-            self.announce(RunState.WAITING, f"{asked.kind} '{asked.step}' waits for people")
+            first = view.open_questions()[0]
+            kind = "undo" if first.is_about_undo else first.question.kind
+            because = f"{kind} '{first.question.step}' waits for people"
+            self.announce(RunState.WAITING, because)
         elif view.undo is None and self._taken_back():
             self.announce(RunState.WAITING, f"step '{self._taken_back()[0]}' is taken back")
         else:
@@ -60,8 +62,8 @@ class Ending:
         views = self.context.view.steps
         return [
             s.id
-            for s in self.context.runbook.steps
-            if s.id in views and views[s.id].state in TAKEN_BACK
+            for s in self.context.runbook.walk()
+            if s.id in views and views[s.id].state in TAKEN_BACK and self.context.stands(s)
         ]
 
     def announce(self, state: RunState, because: str = "") -> None:

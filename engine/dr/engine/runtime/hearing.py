@@ -266,8 +266,7 @@ class Hearing:
         if self.crew.is_busy(_UNDO) or self.crew.is_busy_inside(main):
             return
         if not view.undo_is_given_up:
-            cards = [q.question.card for q in view.open_questions()]
-            if any({"undo", "undo_failed"} & set(card) for card in cards):
+            if any(asked.is_about_undo for asked in view.open_questions()):
                 return
             if any(s.id in main and s.hosts_in(*_UNDER_WAY) for s in view.restless()):
                 return

@@ -63,7 +63,7 @@ class TakingBack:
     def _give_up(self, because: str) -> None:
         """End it where it stands; nobody is asked about it any more."""
         for asked in self.context.view.open_questions():
-            if {"undo", "undo_failed"} & set(asked.question.card):
+            if asked.is_about_undo:
                 self.gates.close_only(asked, "cancelled", because)
         left = [(step, unit, because) for step, unit in self._units() if is_left(unit)]
         self._finish(left, stopped=True)

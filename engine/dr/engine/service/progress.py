@@ -106,9 +106,12 @@ def _waiting(asked: QuestionView, inventory: Mapping[str, Any]) -> Waiting:
 
 def _next(record: RunRecord, view: RunView) -> str:
     """Return the command that moves the run on; empty when it moves by itself."""
+    again = "" if view.undo or not view.taken_back() else view.taken_back()[0].id
     for asked in amendments_first(view):
         question = asked.question
         match question.kind:
+            case QuestionKind.TASK | QuestionKind.FAILURE if again:
+                break
             case QuestionKind.GATE | QuestionKind.AMENDMENT:
                 return f"dr approve {record.id} {question.step} --reason '…'"
             case QuestionKind.TASK:
@@ -122,6 +125,8 @@ def _next(record: RunRecord, view: RunView) -> str:
                 return f"dr answer {record.id} {question.id} {verdicts}"
             case QuestionKind.RECONCILIATION:
                 return f"dr reconcile status {record.id}"
+    if again:
+        return f"dr retry {record.id} {again} --because '…'"
     if view.paused:
         return f"dr continue {record.id}"
     return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dr.engine.core.amendment import as_amended
 from dr.engine.core.errors import HeldError, UserError
 from dr.engine.core.model import Runbook, Step
 from dr.engine.core.ports import ActionKind, Actions, RunRecord
@@ -41,7 +42,8 @@ def undoing(
     """
     from dr.engine.loader.loading import load
 
-    runbook = load(record.source, actions=actions, file=record.file)
+    now = as_amended(record, view)
+    runbook = load(now.source, actions=actions, file=now.file)
     if back_to is not None and back_to not in runbook.by_id:
         known = ", ".join(runbook.by_id)
         raise UserError(f"run {record.id} has no step '{back_to}'", hint=f"Known: {known}.")

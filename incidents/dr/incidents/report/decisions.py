@@ -35,7 +35,7 @@ def _question(asked: QuestionView, names: Names) -> QuestionFacts:
     question = asked.question
     return QuestionFacts(
         id=question.id,
-        kind=str(question.kind),
+        kind="undo" if asked.is_about_undo else str(question.kind),
         step=question.step,
         host=question.host or "",
         asks=question.asks,

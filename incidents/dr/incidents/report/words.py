@@ -181,6 +181,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "kind_failure": ("failure", "失败处理"),
     "kind_fallback": ("next way", "改用下一方案"),
     "kind_amendment": ("amendment of the plan", "计划修订"),
+    "kind_undo": ("undo", "撤销"),
     "escalated": ("escalated to {groups}", "已升级至 {groups}"),
     "open": ("no answer yet", "尚无答复"),
     "outcome_is": ("outcome: {outcome}", "结果：{outcome}"),
