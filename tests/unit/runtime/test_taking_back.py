@@ -11,9 +11,11 @@ import pytest
 
 from dr.engine.core.errors import ActionError, FailedError, LostContactError, RetryableError
 from dr.engine.core.events import Draft, Event, Kind
-from dr.engine.core.ports import Attempt, Outcome, Presence, Probe, World
+from dr.engine.core.faults import PowerCut, armed
+from dr.engine.core.ports import Attached, Attempt, Found, Outcome, Presence, Probe, World
 from dr.engine.core.questions import Answer, Question
 from dr.engine.core.states import RunState, StepState
+from dr.engine.journal.memory import MemoryJournal
 from tests.made_up_world import Do, Hangs, MadeUpJobs, MadeUpWorld, Outside, wait_until
 
 _S = StepState
@@ -545,3 +547,45 @@ def test_a_look_that_saw_nothing_is_no_proof_that_nothing_is_there() -> None:
     assert taking_back(world, say) is RunState.FAILED
     assert asked[0] == "a probe said unknown: db-a does not answer"
     assert states(world)["two"] == "succeeded"
+
+
+class CutOff(Do):
+    """``do.back``: its first try is gone, and nobody saw its end."""
+
+    def attach(self, attempt: Attempt, world: World) -> Attached:
+        return Attached(Found.GONE, "the host was restarted")
+
+
+@pytest.mark.parametrize(("effect", "tries"), [("once", 1), ("idempotent", 2)])
+def test_an_undo_that_must_not_happen_twice_is_not_begun_again_unasked(
+    effect: str, tries: int
+) -> None:
+    outside = Outside()
+    action, back = Undoes(outside), CutOff(outside, "do.back")
+    undo = f"undo: {{uses: do.back, effect: {effect}}}"
+    book = BOOK.replace("{id: two, uses: do.it}", f"{{id: two, uses: do.it, {undo}}}")
+    look = Do(outside, "do.look", attaches=False, probes=False)
+    world = MadeUpWorld(book, look, action, back)
+    world.outside = outside
+    asked: list[str] = []
+
+    def say(question: Question) -> Answer | None:
+        if question.kind == "task":
+            return None
+        asked.append(str(question.card["because"]))
+        return world.says("ana", "go-on", reason="I looked")
+
+    cut: list[str] = []
+
+    def dies(point: str) -> None:
+        if point == "after-undo" and not cut:
+            cut.append(point)
+            raise PowerCut(point)
+
+    with armed(dies), pytest.raises(PowerCut):
+        taking_back(world)
+    world.die()
+    world.journal = MemoryJournal(world.clock, world.journal.disk)
+    assert world.run_answering(say) is RunState.ABORTED
+    assert outside.effects[f"{RUN}/two.undo/engine"] == tries
+    assert bool(asked) is (effect == "once")
