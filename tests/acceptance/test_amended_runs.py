@@ -167,6 +167,8 @@ def test_an_engine_killed_at_the_amendment_leaves_one_plan_or_the_other(
     assert (view.plan is not None) is is_new
     assert view.questions["@amendment#1"].outcome == ("approved" if is_new else "")
     assert view.questions["gate#1"].outcome == ("void" if is_new else "")
+    said = scene.dr("undo", scene.run, "--from", "new", "--because", "x", expect=2).stderr
+    assert ("has no step 'new'" in said) is not is_new  # an undo goes by the plan in force
     scene.dr("resume", "--detach")
     approve_gate(scene, 2)
     assert str(scene.wait_end().state) == "succeeded"

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from dr.engine.core.amendment import open_amendment
+from dr.engine.core.amendment import open_amendment, who_decides
 from dr.engine.core.errors import LostContactError, NotAllowedError, UserError
 from dr.engine.core.events import Draft, Event, Kind
 from dr.engine.core.questions import Answer, Question, QuestionKind
@@ -314,6 +314,24 @@ def test_a_service_that_differs_is_looked_at_anew() -> None:
     assert len(kinds(world, Kind.RUN_FACTS)) == 2
 
 
+def test_what_is_being_taken_back_is_taken_back_before_the_plan_changes() -> None:
+    world, _ = at_the_gate(FIRST, GATE, SECOND)
+    propose(world, source(FIRST, GATE, SECOND, NEW))
+    said = world.says("ana", "approve", reason="yes").to_data()
+    answer = {"question": "@amendment#1", "answer": said}
+    undo = {"by": "cai", "because": "wrong service", "from": "first"}
+    drafts = [Draft(Kind.QUESTION_ANSWERED, data=answer), Draft(Kind.OP_UNDO, data=undo)]
+    world.journal.append(world.record.id, drafts)
+    live_until(world, lambda: bool(amended(world)))
+    order = kinds(world, Kind.UNDO_INTENT, Kind.RUN_UNDONE, Kind.RUN_AMENDED)
+    assert [e.kind for e in order] == [Kind.UNDO_INTENT, Kind.RUN_UNDONE, Kind.RUN_AMENDED]
+    again = {"by": "cai", "because": "as it should be"}
+    drafts = [Draft(Kind.OP_RETRY, "first", data=again), Draft(Kind.OP_CONTINUE, data=again)]
+    world.journal.append(world.record.id, drafts)
+    assert world.run_answering(approving(world)) is RunState.SUCCEEDED
+    assert world.outside.order == ["first", "first", "second", "new"]
+
+
 def test_a_run_in_doubt_is_amended_and_the_doubt_stays_one() -> None:
     outside = Outside()
     lost = LostContactError("the line went dead")
@@ -461,6 +479,31 @@ def test_a_host_that_something_acted_on_stays_as_it_was_and_others_may_change() 
             "keys": {"address": {"old": None, "new": "10.0.0.9"}},
         }
     ]  # fmt: skip
+
+
+def test_branches_that_were_compared_stay_as_they_were() -> None:
+    outside = Outside()
+    compare = Do(outside, "reconcile.branches")
+    steps = "  - {id: first, uses: reconcile.branches, needs: []}\n"
+    world = MadeUpWorld(source(steps, GATE, SECOND), compare)
+    live_until(world, lambda: bool(questions(world, QuestionKind.GATE)))
+    moved = {**INVENTORY, "branches": {"east": {"responsible": "ana", "host": "db-b"}}}
+    with pytest.raises(UserError, match=f"'first' of run R-20261101-abcde {BEGUN}"):
+        propose(world, world.record.source, inventory=moved)
+
+
+def test_who_signs_for_a_branch_is_who_decides() -> None:
+    branch = {"responsible": "ana", "group": "east", "ledger": {"path": "a.csv"}}
+    before = who_decides({"branches": {"east": branch}}, "branches")
+    elsewhere = {**branch, "ledger": {"path": "b.csv"}}
+    assert who_decides({"branches": {"east": elsewhere}}, "branches") == before
+    others: tuple[dict[str, object], ...] = (
+        {"east": {**branch, "responsible": "bo"}},
+        {"east": {**branch, "group": "x"}},
+        {},
+    )
+    for changed in others:
+        assert who_decides({"branches": changed}, "branches") != before
 
 
 def test_a_host_that_only_the_attempt_names_stays_as_it_was() -> None:

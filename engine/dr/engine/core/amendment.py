@@ -24,7 +24,7 @@ STEP = "@amendment"
 GATE = "gate.approve"
 """The action of a step that guards what comes after it."""
 
-PEOPLE = ("people", "people_groups", "bureau", "environment")
+PEOPLE = ("people", "people_groups", "bureau", "environment", "branches")
 """Parts of an inventory that say who may decide; a run keeps them to its end."""
 
 KEPT = ("standing", "revoked")
@@ -35,8 +35,19 @@ Names = Callable[[Any], Iterable[tuple[str | int, ...]]]
 
 Change = dict[str, Any]
 
+_READ_WHOLE = {"branches": ("reconcile.", "business.", "backup.")}
+"""Parts of an inventory that actions of these names read without naming an entry."""
+
 _UNSEEN = ("sha256", "paths")
 _NO_RULE = ("ask",)
+
+
+def who_decides(inventory: Mapping[str, Any], section: str) -> Any:
+    """Return what a part of an inventory says of who may decide; of branches only their people."""
+    said = inventory.get(section)
+    if section != "branches":
+        return plain(said)
+    return {name: [b.get("responsible"), b.get("group")] for name, b in (said or {}).items()}
 
 
 def as_amended(record: RunRecord, view: RunView) -> RunRecord:
@@ -217,8 +228,10 @@ def affected(old: Runbook, service: str | None, diff: Mapping[str, Any], names: 
 
 def _refers(step: Step, service: str | None, diff: Mapping[str, Any], names: Names) -> bool:
     said = _own(step)
-    named = entry_names(diff).intersection(texts(said))
-    return bool(named) or _reads(names(said), service, diff)
+    named = bool(entry_names(diff).intersection(texts(said)))
+    sections = {str(entry["section"]) for entry in diff["inventory"]}
+    whole = any(step.uses.startswith(_READ_WHOLE.get(one, ("\0",))) for one in sections)
+    return named or whole or _reads(names(said), service, diff)
 
 
 def _reads(

@@ -40,8 +40,8 @@ class Amending:
             return False
         self.context.recorder.poll()  # what people said last counts
         asked = open_amendment(self.context.view)
-        if not asked or self.course.ends:
-            return False
+        if not asked or self.course.ends or self.context.view.undo is not None:
+            return False  # what is being taken back goes by the plan that it was done by
         now = self.context.now()
         results = [tally(q.question, q.answers, now=now) for q in asked]
         rejected = next((r for r in results if r.standing is Standing.REJECTED), None)

@@ -23,6 +23,7 @@ from dr.engine.core.amendment import (
     is_nothing,
     open_amendment,
     weakened,
+    who_decides,
 )
 from dr.engine.core.canonical import plain
 from dr.engine.core.errors import JournalError, NotAllowedError, UserError
@@ -239,9 +240,8 @@ def _require_amendable(view: RunView) -> None:
 
 
 def _require_people(before: RunRecord, inventory: Mapping[str, Any]) -> None:
-    was, becomes = plain(before.inventory), plain(inventory)
     for section in PEOPLE:
-        if was.get(section) != becomes.get(section):
+        if who_decides(before.inventory, section) != who_decides(inventory, section):
             raise NotAllowedError(
                 f"'{section}' of the inventory is not what run {before.id} began with: people of a "
                 "run never change by amendment",

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dr.engine.core.amendment import as_amended
 from dr.engine.core.errors import (
     DrError,
     ExitCode,
@@ -165,6 +166,7 @@ class Desk:
         from dr.engine.service.wiring import Reach, wire
 
         record = self.journal.run(run)
+        record = as_amended(record, self.view(record.id))
         inventory = with_paths(self.workspace, record.inventory)
         wiring = wire(self.workspace, self.journal, inventory, record.environment, reach=Reach.LOOK)
         try:
@@ -414,7 +416,7 @@ class Desk:
         self._not_over(record)
         view = self.view(record.id)
         require_whole(view)
-        return undoing(record, view, back_to, offline_actions())
+        return undoing(as_amended(record, view), view, back_to, offline_actions())
 
     def is_production(self, run: str) -> bool:
         """Whether the run is of an environment that counts."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from dr.engine.core.amendment import as_amended
 from dr.engine.core.errors import MovedError, NotAllowedError, UserError
 from dr.engine.core.events import Draft, Kind
 from dr.engine.core.ports import Clock, Journal, RunRecord
@@ -39,6 +40,7 @@ class Open:
     def catch_up(self) -> None:
         """Fold in what was written since."""
         self.view.apply_all(self.journal.events(self.record.id, after=self.view.seq))
+        self.record = as_amended(self.record, self.view)
 
     @property
     def session(self) -> Session:
