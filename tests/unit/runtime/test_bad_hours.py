@@ -40,7 +40,8 @@ RUN = "R-20261101-abcde"
 
 
 def made(steps: str, outside: Outside, *actions: Do, **more: Any) -> MadeUpWorld:
-    world = MadeUpWorld(f"format: 1\nname: made-up\nsteps:\n{steps}", *actions, **more)
+    own = [] if any(a.spec.name == "do.it" for a in actions) else [Do(outside)]
+    world = MadeUpWorld(f"format: 1\nname: made-up\nsteps:\n{steps}", *own, *actions, **more)
     world.outside = outside
     return world
 
@@ -250,6 +251,36 @@ def test_an_operator_cannot_skip_a_gate() -> None:
 
     assert world.run_answering(answer) is RunState.FAILED
     assert outside.order == []
+
+
+@pytest.mark.parametrize("verdict", ["reject", "approve"])
+def test_skipping_a_step_behind_a_gate_opens_no_way_around_the_gate(verdict: str) -> None:
+    outside = Outside()
+    world = made(
+        "  - id: choose\n    uses: gate.approve\n"
+        "    with: {ask: {en: Go, zh: x}, approvers: {group: leadership}}\n"
+        "  - {id: between, uses: do.it}\n"
+        "  - {id: act, uses: do.it, effect: irreversible}\n",
+        outside,
+    )
+    skipped: list[list[str]] = []
+
+    def answer(_question: Question) -> Answer | None:
+        if not skipped:
+            data = {"by": "cai", "because": "hurry"}
+            world.journal.append(RUN, [Draft(Kind.OP_SKIP, "between", data=data)])
+            skipped.append([])
+            return None
+        seen = world.view().steps.get("between")
+        if seen is None or seen.state is not StepState.SKIPPED:
+            return None
+        skipped.append(list(outside.order))
+        return world.says("ana", verdict, reason="as I say")
+
+    ended = world.run_answering(answer)
+    assert skipped[1] == [], "it acted before its gate was decided"
+    wanted = (RunState.FAILED, []) if verdict == "reject" else (RunState.SUCCEEDED, ["act"])
+    assert (ended, outside.order) == wanted
 
 
 @pytest.mark.parametrize("verdict", ["reject", None])

@@ -85,8 +85,7 @@ class Planner:
         if step is None:
             return
         self._dirty[step_id] = None
-        for dependent in (*self._dependents[step_id], *self.view.guarded.get(step_id, ())):
-            self._dirty[dependent] = None
+        self._touch_dependents(step_id)
         if step.ladder:
             self._dirty[step.ladder] = None
         for rung in step.rungs:
@@ -97,6 +96,13 @@ class Planner:
                 self._open.discard(step_id)
             else:
                 self._open.add(step_id)
+
+    def _touch_dependents(self, step_id: str) -> None:
+        for dependent in (*self._dependents[step_id], *self.view.guarded.get(step_id, ())):
+            self._dirty[dependent] = None
+            seen = self.view.steps.get(dependent)
+            if seen is not None and seen.state is _S.SKIPPED and seen.forced:
+                self._touch_dependents(dependent)  # what waits behind it waits for this
 
     def open_finally(self) -> None:
         """Let the ``finally`` steps start."""
@@ -131,9 +137,20 @@ class Planner:
                 return False
         seen = self.view.steps.get(step.id)
         needs = (*step.needs, *(seen.guards if seen else ()))
-        return all(
-            ended_well(self.runbook.by_id[need], self.view.steps.get(need)) for need in needs
-        )
+        return all(self._stands(self.runbook.by_id[need]) for need in needs)
+
+    def _stands(self, step: Step) -> bool:
+        """Whether ``step`` releases what needs it.
+
+        One that people skipped before its time opens no way past what it waited for itself: a
+        gate between would never have been asked.
+        """
+        view = self.view.steps.get(step.id)
+        if not ended_well(step, view):
+            return False
+        if view is None or view.state is not _S.SKIPPED or not view.forced:
+            return True
+        return all(self._stands(self.runbook.by_id[need]) for need in step.needs)
 
     def _look_at_rung(self, ladder: Step, view: StepView) -> Iterable[Decision]:
         name = view.rung or ""
