@@ -11,6 +11,8 @@ from typing import Any
 from dr.engine.core.reconciliation import BranchState, Case, Session
 from dr.engine.core.values import utc_text
 
+_MOST_DIGITS = 18
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
@@ -69,11 +71,17 @@ def open_cases(session: Session) -> list[Case]:
 
 
 def amount(case: Case) -> Decimal | None:
-    """Return what a case is about in money; None when nobody knows."""
+    """Return what a case is about in money; None when nobody knows.
+
+    A ledger may say NaN, or a number of a million digits: neither is an amount.
+    """
     try:
-        return Decimal(case.found.amount) if case.found.amount else None
+        worth = Decimal(case.found.amount) if case.found.amount else None
     except InvalidOperation:
         return None
+    if worth is None or not worth.is_finite() or abs(worth.adjusted()) > _MOST_DIGITS:
+        return None
+    return worth
 
 
 def may_close(session: Session, now: datetime) -> tuple[str, str]:
