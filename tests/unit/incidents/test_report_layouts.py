@@ -21,7 +21,7 @@ from tests.unit.incidents.story import Teller, opening, record, recovered_night
 EVIL = "<script>alert(1)</script>|`x`\x1b[2J\u202e<img src=http://198.18.1.5/x>"
 
 
-class _Reader(HTMLParser):
+class Reader(HTMLParser):
     """Notes the tags and attributes, and checks that each tag is closed."""
 
     def __init__(self) -> None:
@@ -44,8 +44,8 @@ class _Reader(HTMLParser):
         self.attributes += [(name, value or "") for name, value in attrs]
 
 
-def _read(page: str) -> _Reader:
-    reader = _Reader()
+def read_page(page: str) -> Reader:
+    reader = Reader()
     reader.feed(page)
     reader.close()
     return reader
@@ -65,7 +65,7 @@ def _evil_page(form: Format, language: str = "en") -> str:
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_nothing_in_the_journal_becomes_a_tag_of_the_page(language: str) -> None:
     page = _evil_page(Format.HTML, language)
-    reader = _read(page)
+    reader = read_page(page)
     assert not {"script", "img", "link", "iframe", "object", "embed"} & set(reader.tags)
     assert reader.open == []
     assert "\x1b" not in page
@@ -83,7 +83,7 @@ def test_nothing_in_the_journal_becomes_markup_of_the_markdown() -> None:
 
 def test_the_page_fetches_nothing_and_runs_nothing() -> None:
     page = render(report_data(record(), recovered_night().events), Format.HTML, Voice("zh"))
-    reader = _read(page)
+    reader = read_page(page)
     assert "default-src 'none'" in page
     assert not [
         name for name, _ in reader.attributes if name in {"src", "href"} or name[:2] == "on"

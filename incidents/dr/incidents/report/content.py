@@ -6,10 +6,10 @@ Markdown and HTML both draw these, so that neither can say less than the other.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from dr.engine.core.canonical import canonical_bytes
 from dr.engine.core.values import Text, Unknown
+from dr.incidents.reconciliation.content import ReconciliationContent
 from dr.incidents.report.data import (
     AnswerFacts,
     LadderFacts,
@@ -19,6 +19,7 @@ from dr.incidents.report.data import (
     RungFacts,
     StepFacts,
 )
+from dr.incidents.report.parts import Cell, Section
 from dr.incidents.report.voice import Voice, visible
 
 _TONES = {
@@ -41,26 +42,6 @@ _TONES = {
 
 _OVER = frozenset({"succeeded", "already_done", "failed", "skipped", "cancelled"})
 _CONDITION = "its condition does not hold: "
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """Text of a table with a tone: good, bad, doubt, wait, faint, code or ""; notes stand below."""
-
-    text: str
-    tone: str = ""
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A heading, sentences, and a table; either may be missing."""
-
-    id: str
-    title: str
-    notes: tuple[Cell, ...] = ()
-    headers: tuple[str, ...] = ()
-    rows: tuple[tuple[Cell, ...], ...] = ()
 
 
 def tone_of(state: str) -> str:
@@ -105,6 +86,8 @@ class Content:
         yield self._objectives()
         yield self._moments()
         yield self._loss()
+        if self.data.reconciliation is not None:
+            yield from ReconciliationContent(self.data.reconciliation, self.say).overview()
         yield self._decisions()
         yield self._fencing()
         for ladder in self.data.ladders:

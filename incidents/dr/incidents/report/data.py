@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dr.engine.core.canonical import plain
 from dr.engine.core.values import UNKNOWN, Text, Unknown
+
+if TYPE_CHECKING:
+    from dr.incidents.reconciliation.facts import ReconciliationFacts
 
 VERSION = 1
 """Version of the JSON form.  A field is added without raising it, never renamed or removed."""
@@ -322,6 +325,7 @@ class ReportData:
     failures: tuple[FailureFacts, ...] = ()
     operators: tuple[OperatorFacts, ...] = ()
     jobs: tuple[JobFacts, ...] = ()
+    reconciliation: ReconciliationFacts | None = None
 
     @property
     def approvals(self) -> tuple[tuple[QuestionFacts, AnswerFacts], ...]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from dr.engine.core.events import Event
 from dr.engine.core.faults import passage
 from dr.engine.core.ports import RunRecord
+from dr.incidents.reconciliation.reading import Checks
 from dr.incidents.report.data import ReportData
 from dr.incidents.report.reading import report_data
 from dr.incidents.report.rendering import LANGUAGES, Format, file_name, render
@@ -37,16 +38,20 @@ def file_report(
     languages: Sequence[str] = LANGUAGES,
     formats: Sequence[Format] = tuple(Format),
     zone: str = "UTC",
+    checks: Checks | None = None,
 ) -> Filed:
     """Write the report of a run below ``reports``, in a folder named after the run.
 
     The JSON form is always among the files: it says which row of the journal the others tell.
 
+    Args:
+        checks: of the branches' signatures, where somebody could check them.
+
     Raises:
         OSError: a file could not be written; those written before it are whole.
         UserError: nobody knows the time zone.
     """
-    data = report_data(record, events)
+    data = report_data(record, events, checks)
     directory = reports / record.id
     directory.mkdir(parents=True, exist_ok=True)
     files: dict[str, str] = {}
@@ -58,9 +63,9 @@ def file_report(
     return Filed(data, directory, files)
 
 
-def write_whole(path: Path, text: str) -> str:
+def write_whole(path: Path, text: str | bytes) -> str:
     """Replace ``path`` in one stroke, on disk when it returns; return the SHA-256 of its bytes."""
-    content = text.encode()
+    content = text.encode() if isinstance(text, str) else text
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as draft:

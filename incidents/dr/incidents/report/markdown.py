@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from dr.incidents.report.content import Cell, Content, Section
+from dr.incidents.report.content import Content
 from dr.incidents.report.data import ReportData
+from dr.incidents.report.parts import Cell, Section
 from dr.incidents.report.voice import Voice, visible
 
 _LEADING = re.compile(r"^(\d+(?=[.)](?: |$))|(?=[-+=]))")

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 
 from dr.engine.core.values import Unknown
-from dr.incidents.report.content import Cell, Content, Section, tone_of
+from dr.incidents.reconciliation.content import ReconciliationContent
+from dr.incidents.reconciliation.picture import picture
+from dr.incidents.report.content import Content, tone_of
 from dr.incidents.report.data import Objective, ReportData
+from dr.incidents.report.parts import Cell, Section
 from dr.incidents.report.timeline import timeline
 from dr.incidents.report.voice import Voice, visible
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 """A browser that obeys it can fetch nothing, whatever the text says."""
 
 
@@ -28,15 +32,18 @@ def as_page(data: ReportData, voice: Voice) -> str:
             continue  # the tiles say the same
         if section.id == "moments":
             body += [_moments(content, section), drawing]
+        elif section.id == "reconcile-situation" and data.reconciliation is not None:
+            told = ReconciliationContent(data.reconciliation, voice)
+            body += [section_html(section), picture(told)]
         else:
-            body.append(_section(section))
-    style = files("dr.incidents.report").joinpath("report.css").read_text(encoding="utf-8")
+            body.append(section_html(section))
+    style = style_sheet()
     return "\n".join(
         (
             "<!doctype html>",
             f'<html lang="{language}">',
             '<head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{escape(heading)}: {escape(content.title)} · {escape(data.run.id)}</title>",
             f"<style>\n{style}</style></head>",
@@ -50,6 +57,11 @@ def as_page(data: ReportData, voice: Voice) -> str:
             "",
         )
     )
+
+
+def style_sheet() -> str:
+    """Return the style of every report."""
+    return files("dr.incidents.report").joinpath("report.css").read_text(encoding="utf-8")
 
 
 def _header(content: Content, heading: str) -> str:
@@ -101,8 +113,8 @@ def _tiles(content: Content) -> str:
             (
                 _measured(content, say("time_down"), data.recovery_time, ""),
                 _measured(content, say("data_lost"), data.recovery_point, records),
-                _tile(say("recovered_by"), means, where, ""),
-                _tile(say("approved_by"), people or say("none"), approved, ""),
+                tile_html(say("recovered_by"), means, where, ""),
+                tile_html(say("approved_by"), people or say("none"), approved, ""),
             )
         )
         + "</section>"
@@ -115,10 +127,11 @@ def _measured(content: Content, name: str, objective: Objective, extra: str) -> 
     target = say("target_is", value=say.length(objective.target_s))
     verdict = say.met(met)
     below = [extra] if extra else []
-    return _tile(name, say.length(objective.actual_s), [*below, f"{target} · {verdict}"], tone)
+    return tile_html(name, say.length(objective.actual_s), [*below, f"{target} · {verdict}"], tone)
 
 
-def _tile(name: str, value: str, below: list[str], tone: str) -> str:
+def tile_html(name: str, value: str, below: Sequence[str], tone: str) -> str:
+    """Return a figure that is seen from afar."""
     lines = "".join(f"<p>{escape(line)}</p>" for line in below if line)
     return (
         f'<div class="tile {tone}"><h2>{escape(name)}</h2>'
@@ -153,13 +166,17 @@ def _timeline(data: ReportData, voice: Voice) -> str:
     )
 
 
-def _section(section: Section) -> str:
+def section_html(section: Section) -> str:
     notes = "".join(
         f'<p class="note {note.tone}">{escape(note.text)}</p>' for note in section.notes
     )
     table = ""
     if section.rows:
-        head = "".join(f"<th>{escape(header)}</th>" for header in section.headers)
+        numbers = [cell.tone == "number" for cell in section.rows[0]]
+        head = "".join(
+            f'<th class="number">{escape(header)}</th>' if number else f"<th>{escape(header)}</th>"
+            for header, number in zip(section.headers, numbers, strict=True)
+        )
         rows = "".join(
             "<tr>" + "".join(_cell(cell) for cell in row) + "</tr>" for row in section.rows
         )
@@ -171,6 +188,8 @@ def _section(section: Section) -> str:
 def _cell(cell: Cell) -> str:
     notes = "".join(f"<small>{escape(note)}</small>" for note in cell.notes)
     text = escape(cell.text)
+    if cell.tone == "number":
+        return f'<td class="number">{text}{notes}</td>'
     if cell.tone == "code":
         text = f"<code>{text}</code>"
     elif cell.tone and text:

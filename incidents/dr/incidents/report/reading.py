@@ -12,6 +12,7 @@ from dr.engine.core.ports import RunRecord
 from dr.engine.core.states import ENDED
 from dr.engine.core.values import UNKNOWN, parse_duration
 from dr.engine.core.view import RunView, fold
+from dr.incidents.reconciliation.reading import Checks, reconciliation_facts
 from dr.incidents.report.chronicle import Chronicle
 from dr.incidents.report.data import (
     BranchLoss,
@@ -43,10 +44,15 @@ _MEANS = {"postgres.promote": "promoted", "backup.restore": "restored"}
 _LOSS = ("loss_s", "loss_records", "loss_basis", "loss_branches", "recovered_to", "branches")
 
 
-def report_data(record: RunRecord, events: Sequence[Event]) -> ReportData:
+def report_data(
+    record: RunRecord, events: Sequence[Event], checks: Checks | None = None
+) -> ReportData:
     """Return what can be reported of the run ``record`` after ``events`` (all of them, in order).
 
     Works at any moment of a run; before its true end the report is provisional.
+
+    Args:
+        checks: of the branches' signatures; without them the report says that none was checked.
     """
     view, told = fold(record.id, events), Chronicle.of(events)
     record = as_amended(record, view)
@@ -70,6 +76,7 @@ def report_data(record: RunRecord, events: Sequence[Event]) -> ReportData:
         failures=failures(told, steps),
         operators=operators(told, names),
         jobs=jobs(view),
+        reconciliation=reconciliation_facts(record, view, view.at or record.created, checks=checks),
     )
 
 

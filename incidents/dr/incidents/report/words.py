@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from dr.incidents.reconciliation.words import RECONCILIATION
+
 WORDS: Final[dict[str, tuple[str, str]]] = {
     # head
     "report": ("Report of a recovery", "恢复处置报告"),
@@ -260,6 +262,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "runbook_hash": ("Runbook SHA-256", "手册 SHA-256"),
     "host": ("Host", "主机"),
     "attempt": ("Attempt", "尝试"),
+    # the reconciliation with the branches
+    **RECONCILIATION,
 }
 
 

@@ -1,0 +1,86 @@
+"""Reports of a reconciliation as files, each whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from dr.engine.core.canonical import canonical_bytes
+from dr.incidents.reconciliation.facts import BranchFacts, ReconciliationFacts
+from dr.incidents.report.filing import write_whole
+from dr.incidents.report.rendering import LANGUAGES
+from dr.incidents.report.voice import Voice, zone_of
+
+_ODD = re.compile(r"[^\w.-]|^\.")
+
+
+def file_bureau(
+    facts: ReconciliationFacts,
+    folder: Path,
+    *,
+    languages: Sequence[str] = LANGUAGES,
+    zone: str = "UTC",
+) -> list[Path]:
+    """Write the bureau's report into ``folder``; return the files.
+
+    Raises:
+        OSError: a file could not be written; those written before it are whole.
+        UserError: nobody knows the time zone.
+    """
+    from dr.incidents.reconciliation.document import bureau_document
+    from dr.incidents.reconciliation.page import bureau_page
+
+    files = [_write(folder / "reconciliation.json", as_json(facts))]
+    for language in languages:
+        voice = Voice(language, zone_of(zone))
+        stem = folder / f"reconciliation.{language}"
+        files.append(_write(stem.with_name(f"{stem.name}.html"), bureau_page(facts, voice)))
+        files.append(_write(stem.with_name(f"{stem.name}.docx"), bureau_document(facts, voice)))
+    return files
+
+
+def file_branch(
+    facts: ReconciliationFacts,
+    branch: BranchFacts,
+    folder: Path,
+    *,
+    languages: Sequence[str] = LANGUAGES,
+    zone: str = "UTC",
+) -> list[Path]:
+    """Write a branch's report into ``folder``; return the files.
+
+    Raises:
+        OSError: a file could not be written; those written before it are whole.
+        UserError: nobody knows the time zone.
+    """
+    from dr.incidents.reconciliation.document import branch_document
+    from dr.incidents.reconciliation.page import branch_page
+
+    stem, files = f"reconciliation-{file_word(branch.id)}", []
+    for language in languages:
+        voice = Voice(language, zone_of(zone))
+        html, paper = (folder / f"{stem}.{language}.{kind}" for kind in ("html", "docx"))
+        files.append(_write(html, branch_page(facts, branch, voice)))
+        files.append(_write(paper, branch_document(facts, branch, voice)))
+    return files
+
+
+def as_json(facts: ReconciliationFacts) -> str:
+    """Return the facts as canonical JSON, in no language."""
+    return canonical_bytes(facts.to_data()).decode() + "\n"
+
+
+def file_word(name: str) -> str:
+    """Return ``name`` as a part of a file's name; two names never become one."""
+    plain = _ODD.sub("_", name)[:80]
+    if plain == name:
+        return name
+    return f"{plain}-{hashlib.sha256(name.encode(errors='replace')).hexdigest()[:8]}"
+
+
+def _write(path: Path, content: str | bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, content)
+    return path
