@@ -14,9 +14,10 @@ from dr.cli.completing import people, runs
 from dr.cli.finding import person, run_id
 from dr.cli.lines import painted
 from dr.cli.network import enter_lab
+from dr.cli.reconcile_files import FILE_COMMANDS, take_list_back
 from dr.cli.reconciled import branch_lines, case_data, case_lines, session_data, session_lines
 from dr.cli.session import Session, current
-from dr.cli.text import N_, ngettext
+from dr.cli.text import N_, _, ngettext
 from dr.engine.core.errors import ExitCode
 from dr.engine.core.reconciliation import Branch, BranchState, Resolution
 from dr.engine.core.reconciliation import Session as Reconciliation
@@ -156,30 +157,52 @@ def recheck(run: str, branches: tuple[str, ...], fetch: bool) -> None:
         "Say what is to be done about a case; who does is its maker.\n\n"
         "re-enter, void and adjust change the database through the registration application; only "
         "a new comparison proves them. accept and lost are settled once another person agrees "
-        "with 'dr reconcile approve'. refer leaves it open for somebody else."
+        "with 'dr reconcile approve'. refer leaves it open for somebody else.\n\n"
+        "--from takes a list of 'dr reconcile worklist' that was filled in: all of it, or none "
+        "when a row is wrong. Exit 3 when rows are left for another maker to hand in."
     ),
 )
 @click.argument("run", shell_complete=runs)
-@click.argument("cases", nargs=-1, required=True, metavar="CASE...")
+@click.argument("cases", nargs=-1, metavar="[CASE]...")
+@option(
+    "--from",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=N_("A filled-in work-list, in place of CASE, --as, --reason and --reference."),
+)
 @option(
     "--as",
     "resolution",
     type=click.Choice(_RESOLUTIONS),
-    required=True,
     help=N_("What is to be done."),
 )
 @option("--reason", metavar="TEXT", default="", help=N_("Why; goes into the journal."))
 @option("--reference", metavar="TEXT", default="", help=N_("Where the correction was entered."))
 @_BY
 def resolve(
-    run: str, cases: tuple[str, ...], resolution: str, reason: str, reference: str, by: str | None
-) -> None:
+    run: str,
+    cases: tuple[str, ...],
+    file: Path | None,
+    resolution: str | None,
+    reason: str,
+    reference: str,
+    by: str | None,
+) -> int:
     """Propose."""
+    if file is not None:
+        if cases or resolution or reason or reference:
+            raise click.UsageError(_("--from takes everything from the list: name nothing else"))
+        return take_list_back(run, file, person(by))
+    if not cases or resolution is None:
+        raise click.UsageError(
+            _("name cases and what is to be done with --as, or a list with --from")
+        )
     session, who = current(), person(by)
     desk = session.desk.reconciling
     for case in cases:
         desk.propose(run, case, resolution, by=who, reason=reason, reference=reference)
     _cases_shown(session, run, cases)
+    return ExitCode.DONE
 
 
 @_add("approve", N_("Agree to what was proposed for cases; who proposed it can not."))
@@ -368,3 +391,7 @@ def _cases_shown(session: Session, run: str, cases: tuple[str, ...]) -> None:
         session.result({"v": 1, "run": at.record.id, "cases": [case_data(c) for c in found]})
     else:
         click.echo(painted(case_lines(found), colour=session.colour))
+
+
+for _command in FILE_COMMANDS:
+    reconcile.add_command(_command)

@@ -75,6 +75,8 @@ if TYPE_CHECKING:
     from dr.engine.service.comparing import Comparing
     from dr.engine.service.plans import Plan
     from dr.engine.service.taking_back import Undoing
+    from dr.engine.service.reconciliation_reports import ReconciliationReports
+    from dr.engine.service.worklists import WorkLists
 
 # What loads every action (catalog, plans, wiring, engine_process) is imported where it is used:
 # approving, resuming and following are typed in a hurry and need none of it.
@@ -158,6 +160,20 @@ class Desk:
         from dr.engine.service.branch_signing import BranchSigning
 
         return BranchSigning(self.reconciling, self.workspace.directory)
+
+    @cached_property
+    def worklists(self) -> WorkLists:
+        """Lists that go out to branches and come back, and corrections."""
+        from dr.engine.service.worklists import WorkLists
+
+        return WorkLists(self.reconciling, self.workspace.state / "evidence")
+
+    @cached_property
+    def reconciliation_reports(self) -> ReconciliationReports:
+        """Reports of a reconciliation, of the bureau and of branches."""
+        from dr.engine.service.reconciliation_reports import ReconciliationReports
+
+        return ReconciliationReports(self.reconciling, self.workspace.state / "reports")
 
     @contextmanager
     def comparing(self, run: str) -> Iterator[Comparing]:

@@ -30,6 +30,7 @@ from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.executor import Executor
 from dr.engine.runtime.recorder import Recorder, StoppedError
 from dr.engine.service.engines import holder, holder_lives
+from dr.engine.service.reconciliation_reports import signature_checks
 from dr.engine.service.surroundings import with_paths
 from dr.engine.service.wiring import Wiring, wire
 from dr.incidents.report.filing import file_report
@@ -178,7 +179,8 @@ def file_reports(
     folder = workspace.state / "reports"
     zone = str(record.inventory.get("timezone", "UTC"))
     events = journal.events(record.id)
-    filed = file_report(record, events, folder, languages=list(languages), zone=zone)
+    checks = signature_checks(fold(record.id, events).session, record.inventory)
+    filed = file_report(record, events, folder, languages=list(languages), zone=zone, checks=checks)
     return [filed.directory / name for name in filed.files]
 
 

@@ -161,7 +161,7 @@ class Reconciling:
                     hint="Let them change it, or dispute it with: dr reconcile dispute",
                 )
             data = {"resolution": wanted, "reason": reason, "reference": reference}
-            return [_decision(at, branch, found, "propose", who, data)]
+            return [decision(at, branch, found, "propose", who, data)]
 
         return self.write(run, decide).case(case)[1]
 
@@ -183,7 +183,7 @@ class Reconciling:
                     f"'{who}' proposed this and can not approve it: maker and checker are two",
                     hint="Let another person of the branch approve it.",
                 )
-            return [_decision(at, branch, found, "approve", who, {})]
+            return [decision(at, branch, found, "approve", who, {})]
 
         return self.write(run, decide).case(case)[1]
 
@@ -200,7 +200,7 @@ class Reconciling:
             who = person_of(at, branch.name, by)
             if found.state not in {CaseState.PROPOSED, CaseState.APPROVED}:
                 raise _settled(found) if not found.is_open else _nothing_proposed(at, found)
-            return [_decision(at, branch, found, "dispute", who, {"reason": reason})]
+            return [decision(at, branch, found, "dispute", who, {"reason": reason})]
 
         return self.write(run, decide).case(case)[1]
 
@@ -211,7 +211,7 @@ class Reconciling:
             for case in cases:
                 branch, found = at.case(case)
                 who, to = person_of(at, branch.name, by), person_of(at, branch.name, owner)
-                yield _decision(at, branch, found, "assign", who, {"owner": to})
+                yield decision(at, branch, found, "assign", who, {"owner": to})
 
         self.write(run, lambda at: list(decide(at)))
 
@@ -323,9 +323,14 @@ def heads_of(inventory: Mapping[str, Any], branch: str) -> list[str]:
     return [head, *([deputy] if deputy else [])]
 
 
-def _decision(
+def decision(
     at: Open, branch: Branch, case: Case, verb: str, by: str, data: Mapping[str, Any]
 ) -> Draft:
+    """Return the event that says what somebody does about a case.
+
+    Raises:
+        UserError: the session is closed.
+    """
     if at.session.closed is not None:
         raise UserError(
             f"the reconciliation of run {at.record.id} is closed",
