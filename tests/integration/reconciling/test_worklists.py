@@ -13,13 +13,13 @@ import openpyxl
 import pytest
 from openpyxl.worksheet.worksheet import Worksheet
 
-from dr.engine.actions.branch_cases import keep
 from dr.engine.core.errors import NotAllowedError, UserError
 from dr.engine.core.events import Kind
 from dr.engine.core.reconciliation import CaseState, Found
 from dr.engine.service.worklists import Taken, WorkLists
 from dr.reconcile.case_answers import WorkListError
 from dr.reconcile.case_sheet import HIDDEN, SHEET
+from dr.reconcile.evidence import EvidenceStore
 from tests.integration.approvals.bureau import RUN
 from tests.integration.reconciling.lists import PLACES, fill, rows
 from tests.integration.reconciling.office import Office, lost
@@ -70,7 +70,7 @@ def test_the_list_is_kept_and_the_journal_says_which_it_was(
 ) -> None:
     lists.take_back(RUN, fill(out, {2: DONE}), by="eva")
     sha256 = office.journal.events(RUN)[-1].data["list"]
-    assert (lists.keep / sha256).read_bytes() == out.read_bytes()
+    assert EvidenceStore(lists.keep).read(sha256) == out.read_bytes()
 
 
 def test_handing_the_same_list_in_twice_writes_nothing_more(
@@ -397,7 +397,7 @@ def test_approved_corrections_are_written_for_the_application(
 def _kept(lists: WorkLists, *lines: str) -> str:
     """Keep a ledger as evidence; return its SHA-256."""
     content = ("slip,at,parcel,outcome\n" + "".join(f"{line}\n" for line in lines)).encode()
-    return keep(lists.keep, content)
+    return EvidenceStore(lists.keep).keep(content)
 
 
 @pytest.mark.parametrize(

@@ -74,8 +74,8 @@ if TYPE_CHECKING:
     from dr.engine.service.catalog import RunbookEntry
     from dr.engine.service.comparing import Comparing
     from dr.engine.service.plans import Plan
-    from dr.engine.service.taking_back import Undoing
     from dr.engine.service.reconciliation_reports import ReconciliationReports
+    from dr.engine.service.taking_back import Undoing
     from dr.engine.service.worklists import WorkLists
 
 # What loads every action (catalog, plans, wiring, engine_process) is imported where it is used:

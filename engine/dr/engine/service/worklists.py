@@ -12,7 +12,6 @@ from dr.engine.core.errors import DrError, Problem, UserError
 from dr.engine.core.events import Draft
 from dr.engine.core.reconciliation import Branch, Case, CaseState
 from dr.engine.service.comparing import service_at
-from dr.engine.service.evidence import keep_file
 from dr.engine.service.reconciling import Open, Reconciling, decision, person_of
 from dr.incidents.reconciliation.filing import file_word
 from dr.incidents.report.filing import write_whole
@@ -34,6 +33,7 @@ from dr.reconcile.corrections import (
     corrections_data,
     corrections_of,
 )
+from dr.reconcile.evidence import EvidenceStore
 from dr.reconcile.ledger import Ledger, Told
 
 
@@ -116,17 +116,18 @@ class WorkLists:
             NotAllowedError: the person is not of the branch.
             UserError: the file can not be read, or the session is closed.
         """
-        answers = read_answers(path.name, _content(path))
+        content = _content(path)
+        answers = read_answers(path.name, content)
         at = self.reconciling.open(run)
         _require_own(at, path.name, answers)
         who = person_of(at, answers.branch, by)
         _weighed(at, path.name, answers, who)  # refuses before anything is kept
-        told = keep_file(path, self.keep)
+        sha256 = EvidenceStore(self.keep).keep(content)
         taken = Taken(answers.branch)
 
         def decide(at: Open) -> Sequence[Draft]:
             nonlocal taken
-            taken, drafts = _weighed(at, path.name, answers, who, str(told["sha256"]))
+            taken, drafts = _weighed(at, path.name, answers, who, sha256)
             return drafts
 
         self.reconciling.write(run, decide)
@@ -174,7 +175,7 @@ class WorkLists:
             return None
         declared = (at.record.inventory.get("branches") or {}).get(branch.name) or {}
         try:
-            content = (self.keep / branch.compared_with).read_bytes()
+            content = EvidenceStore(self.keep).read(branch.compared_with)
             read = understood(branch.name, content, declared, _numbers(at))
         except (OSError, DrError):
             return None
