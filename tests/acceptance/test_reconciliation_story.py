@@ -85,6 +85,24 @@ def test_the_work_list_is_what_the_lab_knows_to_be_wrong(scene: Scene) -> None:
     assert found == told
 
 
+def test_every_form_is_accounted_for(scene: Scene) -> None:
+    answer = scene.json("reconcile", "certificates", "last")
+    by = {each["branch"]: each for each in answer["branches"]}
+    for branch in HEADS:
+        issued = sum(last - first + 1 for first, last in by[branch]["issued"])
+        assert by[branch]["issued_count"] == issued > 1000
+        assert by[branch]["stolen_count"] > 0
+        assert by[branch]["stolen_used"] == 0
+    joined = "certificate JOIN registration USING (receipt_no)"
+    used = scene.ask("db-b", f"SELECT count(*) FROM {joined} WHERE branch <> 'control'")  # noqa: S608
+    assert sum(each["used"] for each in answer["branches"]) == pytest.approx(int(used), abs=20)
+    gaps = {key for each in by.values() for key in each["found"].get("serial_gap", ())}
+    told = {t.key for t in truth_of(scene.lab) if t.break_class == "serial_gap"}
+    assert gaps == {key for key in told if not key.startswith("3")}, (
+        "the late branch is not compared"
+    )
+
+
 def test_a_file_of_another_branch_is_refused_and_kept(scene: Scene, tmp_path: Path) -> None:
     wrong = tmp_path / "ledger.csv"
     wrong.write_bytes(book(scene, "branch-01"))

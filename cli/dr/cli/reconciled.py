@@ -9,36 +9,20 @@ from typing import Any
 from dr.cli.lines import Line, line
 from dr.cli.text import N_, _, ngettext
 from dr.cli.width import cells, pad
-from dr.cli.words import stamp
+from dr.cli.words import say, stamp
+from dr.engine.core.case_words import BRANCH_STATES, CASE_STATES, what_of
 from dr.engine.core.reconciled import Totals, amount, may_close, totals, totals_data
 from dr.engine.core.reconciliation import Branch, BranchState, Case, Session
 from dr.engine.core.values import utc_text
+from dr.engine.service.forms import BranchForms, count
 
-_STATES = {
-    BranchState.WAITING: (N_("waiting for its ledger"), "warn"),
-    BranchState.REFUSED: (N_("its file could not be read"), "bad"),
-    BranchState.WORKING: (N_("cases are open"), "busy"),
-    BranchState.CLEAN: (N_("to be signed"), "busy"),
-    BranchState.SIGNED: (N_("signed"), "good"),
-    BranchState.WAIVED: (N_("waived by leadership"), "warn"),
-}
-_WHAT = {
-    "missing_central": N_("missing in the database"),
-    "in_flight": N_("without an answer, missing in the database"),
-    "extra_central": N_("in the database only"),
-    "different": N_("differs"),
-    "duplicate": N_("twice"),
-    "late": N_("late"),
-    "serial_gap": N_("serial numbers missing"),
-    "serial_dup": N_("serial number used twice"),
-    "cross_branch": N_("filed under another branch"),
-    "key_damaged": N_("number damaged"),
-}
-_CASES = {
-    "open": N_("open"),
-    "proposed": N_("proposed, to be approved"),
-    "approved": N_("approved, to be proven"),
-    "settled": N_("settled"),
+_STYLES = {
+    BranchState.WAITING: "warn",
+    BranchState.REFUSED: "bad",
+    BranchState.WORKING: "busy",
+    BranchState.CLEAN: "busy",
+    BranchState.SIGNED: "good",
+    BranchState.WAIVED: "warn",
 }
 
 
@@ -116,9 +100,10 @@ def branch_lines(session: Session, branches: Sequence[Branch], now: datetime) ->
     width = max((cells(branch.name) for branch in branches), default=0)
     lines: list[Line] = []
     for branch in branches:
-        word, style = _STATES[session.state_of(branch, now)]
+        state = session.state_of(branch, now)
+        word, style = say(BRANCH_STATES[state]), _STYLES[state]
         about = branch.problem or _about(branch)
-        lines.append(line("  ", pad(branch.name, width), "  ", (_(word), style), "  ", about))
+        lines.append(line("  ", pad(branch.name, width), "  ", (word, style), "  ", about))
     return lines
 
 
@@ -136,8 +121,7 @@ def case_lines(cases: Sequence[Case]) -> list[Line]:
     lines: list[Line] = []
     for case in cases:
         found = case.found
-        what = _(_WHAT.get(found.what, found.what))
-        state = _(_CASES[case.state])
+        what, state = say(what_of(found.what)), say(CASE_STATES[case.state])
         style = "good" if not case.is_open else "bad" if found.critical else "busy"
         said = f" {case.resolution} ({case.maker})" if case.resolution else ""
         lines.append(
@@ -155,6 +139,33 @@ def case_lines(cases: Sequence[Case]) -> list[Line]:
 def _record(side: Mapping[str, str], fields: Sequence[str]) -> str:
     marked = {name: f"*{value}*" if name in fields else value for name, value in side.items()}
     return "  ".join(f"{name}={value}" for name, value in marked.items() if value)
+
+
+def form_lines(forms: Sequence[BranchForms]) -> list[Line]:
+    """Return the forms of each branch, and the sums of all."""
+    lines: list[Line] = []
+    for each in forms:
+        lines.append(line((each.branch, "strong")))
+        for word, ranges, style in (
+            (N_("issued"), each.issued, ""),
+            (N_("void"), each.void, "warn"),
+            (N_("stolen"), each.stolen, "bad"),
+        ):
+            if ranges:
+                shown = ", ".join(f"{first}-{last}" for first, last in ranges)
+                lines.append(line("  ", (_(word), style), f" {count(ranges)}: {shown}"))
+        if each.used is not None:
+            lines.append(line("  ", _("used {n}").format(n=each.used)))
+        if each.stolen_used:
+            words = _("{n} stolen forms were used").format(n=each.stolen_used)
+            lines.append(line("  ", (words, "alarm")))
+        for what, numbers in (each.found or {}).items():
+            lines.append(line("  ", (say(what_of(what)), "bad"), f": {', '.join(numbers)}"))
+    stolen = [r for each in forms for r in each.stolen]
+    total = _("stolen in all {n}: {ranges}").format(
+        n=count(stolen), ranges=", ".join(f"{first}-{last}" for first, last in stolen) or "-"
+    )
+    return [*lines, line((total, "strong"))]
 
 
 def session_data(

@@ -15,7 +15,14 @@ from dr.cli.finding import person, run_id
 from dr.cli.lines import painted
 from dr.cli.network import enter_lab
 from dr.cli.reconcile_files import FILE_COMMANDS, take_list_back
-from dr.cli.reconciled import branch_lines, case_data, case_lines, session_data, session_lines
+from dr.cli.reconciled import (
+    branch_lines,
+    case_data,
+    case_lines,
+    form_lines,
+    session_data,
+    session_lines,
+)
 from dr.cli.session import Session, current
 from dr.cli.text import N_, _, ngettext
 from dr.engine.core.errors import ExitCode
@@ -339,6 +346,30 @@ def waive(
     ]
     done = session.desk.branch_signing.waive(run, named, by=person(by), reason=reason, key=key)
     _shown(session, at.record.id, done)
+
+
+@_add(
+    "certificates",
+    N_(
+        "Account for numbered certificates: issued, used, void, stolen, missing, double.\n\n"
+        "The register is serial-blocks.csv of the inventory, as the run keeps it; used numbers are "
+        "counted in the recovered database. Counts and ranges of stolen forms are for the superior "
+        "body. Exit 1 when a stolen form was used."
+    ),
+)
+@click.argument("run", required=False, shell_complete=runs)
+def certificates(run: str | None) -> int:
+    """Account for certificates."""
+    session = current()
+    found = run_id(session.desk, run, unfinished=False)
+    enter_lab(session)
+    with session.desk.comparing(found) as comparing:
+        forms = comparing.forms(found)
+    if session.json:
+        session.result({"v": 1, "run": found, "branches": [each.to_data() for each in forms]})
+    else:
+        click.echo(painted(form_lines(forms), colour=session.colour))
+    return ExitCode.FAILED if any(each.stolen_used for each in forms) else ExitCode.DONE
 
 
 @_add(

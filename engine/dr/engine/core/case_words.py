@@ -29,6 +29,7 @@ WHAT: Final[Mapping[str, Text]] = {
     "serial_dup": Text("serial number used twice", "流水号重复使用"),
     "serial_out_of_block": Text("serial number outside of its range", "流水号超出号段"),
     "serial_void": Text("serial number is void", "流水号已作废"),
+    "ledger_unreadable": Text("lines that could not be read", "台账有无法读取的行"),
     "total_mismatch": Text("totals differ", "合计不符"),
 }
 """By ``Found.what``; a class that is not here is shown by its own word."""

@@ -19,6 +19,7 @@ from dr.engine.core.events import Draft, Kind
 from dr.engine.core.ports import Secrets
 from dr.engine.core.reconciliation import Branch, Session
 from dr.engine.core.values import Secret
+from dr.engine.service.forms import BranchForms, forms_of
 from dr.engine.service.reconciling import Open, Reconciling, person_of
 from dr.inventory.ordinary import open_ordinary
 from dr.reconcile.evidence import EvidenceStore
@@ -124,6 +125,24 @@ class Comparing:
                 continue
             data = {"branch": name, "sha256": sha256, "name": "ledger", "by": "dr", "via": "sftp"}
             yield from _taken(at, {**data, "problem": problem} if problem else data)
+
+    def forms(self, run: str) -> list[BranchForms]:
+        """Return the numbered forms of every branch, with how many of them were used.
+
+        Raises:
+            UserError: the inventory of the run has no register of forms.
+            ActionError: the database does not answer.
+        """
+        at = self.reconciling.open(run)
+        blocks: Sequence[Mapping[str, Any]] = at.record.inventory.get("serial_blocks") or ()
+        if not blocks:
+            raise UserError(
+                f"the inventory of run {at.record.id} has no register of forms",
+                hint="Put serial-blocks.csv beside branches.yaml before the next run.",
+            )
+        ranges = [(int(block["first"]), int(block["last"])) for block in blocks]
+        used = self._bureau(at).used_forms(_host(at.session), ranges)
+        return forms_of(blocks, at.session, used)
 
     def recheck(self, run: str, branches: Sequence[str] = ()) -> dict[str, Branch]:
         """Compare branches again, by their newest evidence that could be understood.
