@@ -98,18 +98,41 @@ def test_every_form_is_accounted_for(scene: Scene) -> None:
     assert sum(each["used"] for each in answer["branches"]) == pytest.approx(int(used), abs=20)
     gaps = {key for each in by.values() for key in each["found"].get("serial_gap", ())}
     told = {t.key for t in truth_of(scene.lab) if t.break_class == "serial_gap"}
-    assert gaps == {key for key in told if not key.startswith("3")}, (
-        "the late branch is not compared"
-    )
+    assert told <= gaps, "what the late branch alone can explain is a gap too, until it answers"
 
 
 def test_a_file_of_another_branch_is_refused_and_kept(scene: Scene, tmp_path: Path) -> None:
     wrong = tmp_path / "ledger.csv"
     wrong.write_bytes(book(scene, "branch-01"))
     done = scene.dr("reconcile", "load", "last", LATE, wrong, "--by", "ma.lin", expect=2)
-    assert "is no ledger of branch-03" in done.stderr
+    assert "is no evidence of branch-03" in done.stderr
     assert stand(scene)["by"][LATE]["state"] == "refused"
     assert len(stand(scene)["by"][LATE]["evidence"]) == 1
+
+
+def test_a_total_by_telephone_counts_until_something_with_lines_comes(scene: Scene) -> None:
+    words = ["reconcile", "totals", "last", LATE, "2026-01-02", "5", "--by", "ma.lin"]
+    alone = scene.dr(*words, "--heard-by", "chen.wei", expect=1)
+    assert "need two people who heard them" in alone.stderr
+    scene.dr(*words, "--heard-by", "chen.wei", "--heard-by", "li.na")
+    mine = [case for case in cases(scene) if case["branch"] == LATE]
+    assert "total_mismatch" in {case["what"] for case in mine}
+    assert stand(scene)["by"][LATE]["state"] == "working"
+
+
+def test_a_branch_gets_a_template_and_sees_how_its_file_is_understood(
+    scene: Scene, tmp_path: Path
+) -> None:
+    empty, filled = tmp_path / "empty.xlsx", tmp_path / "filled.csv"
+    scene.dr("reconcile", "template", "last", LATE, empty)
+    assert empty.read_bytes().startswith(b"PK")
+    scene.dr("reconcile", "template", "last", LATE, empty, expect=2)
+    filled.write_bytes(book(scene, LATE))
+    before = len(scene.events())
+    seen = scene.json("reconcile", "preview", "last", LATE, str(filled))
+    assert seen["count"] > 0
+    assert seen["problems"] == []
+    assert len(scene.events()) == before, "nothing is kept"
 
 
 def test_a_late_ledger_is_compared_alone_and_leaves_the_others_as_they_were(

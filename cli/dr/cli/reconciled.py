@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dr.cli.lines import Line, line
 from dr.cli.text import N_, _, ngettext
@@ -15,6 +15,9 @@ from dr.engine.core.reconciled import Totals, amount, may_close, totals, totals_
 from dr.engine.core.reconciliation import Branch, BranchState, Case, Session
 from dr.engine.core.values import utc_text
 from dr.engine.service.forms import BranchForms, count
+
+if TYPE_CHECKING:  # calamine and psycopg are heavy, and most commands read no ledger
+    from dr.reconcile.intake import Preview
 
 _STYLES = {
     BranchState.WAITING: "warn",
@@ -139,6 +142,41 @@ def case_lines(cases: Sequence[Case]) -> list[Line]:
 def _record(side: Mapping[str, str], fields: Sequence[str]) -> str:
     marked = {name: f"*{value}*" if name in fields else value for name, value in side.items()}
     return "  ".join(f"{name}={value}" for name, value in marked.items() if value)
+
+
+def preview_lines(seen: Preview) -> list[Line]:
+    """Return the first rows as they were written and as they are compared."""
+    reading = seen.reading
+    lines: list[Line] = [
+        line(
+            _("{rows} rows, {refused} refused, {unread} not understood").format(
+                rows=len(reading.rows), refused=len(reading.refused), unread=len(reading.problems)
+            )
+        )
+    ]
+    for row in seen.rows:
+        lines.append(line((str(row.line), "strong")))
+        for column, raw, canonical in zip(seen.columns, row.raw, row.canonical, strict=True):
+            same = raw == canonical
+            shown = str(raw or "") if same else f"{raw or ''} -> {canonical or ''}"
+            lines.append(line("  ", (f"{column}  ", "dim"), shown))
+    lines += [line((problem, "bad")) for problem in reading.problems]
+    return lines
+
+
+def preview_data(seen: Preview) -> dict[str, Any]:
+    """Return a preview as JSON data."""
+    return {
+        "columns": list(seen.columns),
+        "rows": [
+            {"line": row.line, "raw": list(row.raw), "canonical": list(row.canonical)}
+            for row in seen.rows
+        ],
+        "count": len(seen.reading.rows),
+        "refused": [{"line": r.line, "column": r.column} for r in seen.reading.refused],
+        "problems": list(seen.reading.problems),
+        "unread": dict(seen.unread),
+    }
 
 
 def form_lines(forms: Sequence[BranchForms]) -> list[Line]:

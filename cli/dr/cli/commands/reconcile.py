@@ -20,6 +20,8 @@ from dr.cli.reconciled import (
     case_data,
     case_lines,
     form_lines,
+    preview_data,
+    preview_lines,
     session_data,
     session_lines,
 )
@@ -112,7 +114,8 @@ def breaks(run: str, branch: str | None, everything: bool) -> int:
         "Hand in a branch's ledger, and compare the branch with it.\n\n"
         "The file is kept as evidence under its SHA-256. A later file replaces an earlier one in "
         "the comparison, never in the evidence; only this branch is compared again. A closed "
-        "reconciliation is opened again by it."
+        "reconciliation is opened again by it. paper is a CSV sheet of receipts typed in, with "
+        "the columns of ledgers.yaml; queue is work that was never sent; both add to a ledger."
     ),
 )
 @click.argument("run", shell_complete=runs)
@@ -120,7 +123,7 @@ def breaks(run: str, branch: str | None, everything: bool) -> int:
 @click.argument("file", type=click.Path(path_type=Path))
 @option(
     "--via",
-    type=click.Choice(("file", "paper", "telephone")),
+    type=click.Choice(("file", "paper", "queue")),
     default="file",
     help=N_("How it came."),
 )
@@ -132,6 +135,86 @@ def load(run: str, branch: str, file: Path, via: str, by: str | None) -> None:
     with session.desk.comparing(run) as comparing:
         done = comparing.load(run, branch, file, by=person(by), via=via)
     _branch_shown(session, run, done)
+
+
+@_add(
+    "totals",
+    N_(
+        "Take a count and a total that a branch says on the telephone, when nothing else works.\n\n"
+        "They count only while the branch has handed in nothing with lines."
+    ),
+)
+@click.argument("run", shell_complete=runs)
+@click.argument("branch")
+@click.argument("day", metavar="YYYY-MM-DD")
+@click.argument("number", type=click.IntRange(min=0), metavar="COUNT")
+@option("--amount", metavar="YUAN", help=N_("Their sum."))
+@option("--first", default="", metavar="SERIAL", help=N_("The first form used."))
+@option("--last", default="", metavar="SERIAL", help=N_("The last form used."))
+@option(
+    "--heard-by",
+    "heard",
+    multiple=True,
+    metavar="PERSON",
+    shell_complete=people,
+    help=N_("Who heard it; twice."),
+)
+@_BY
+def totals(  # noqa: PLR0913, PLR0917 (one for each option)
+    run: str,
+    branch: str,
+    day: str,
+    number: int,
+    amount: str | None,
+    first: str,
+    last: str,
+    heard: tuple[str, ...],
+    by: str | None,
+) -> None:
+    """Take totals."""
+    session = current()
+    enter_lab(session)
+    with session.desk.comparing(run) as comparing:
+        done = comparing.tell(
+            run, branch, (day, number, amount, first, last), by=person(by), heard_by=heard
+        )
+    _branch_shown(session, run, done)
+
+
+@_add(
+    "template",
+    N_(
+        "Write an empty ledger for a branch to fill in: CSV, or a workbook of text cells.\n\n"
+        "FILE ends in .csv or .xlsx; it must not be there yet."
+    ),
+)
+@click.argument("run", shell_complete=runs)
+@click.argument("branch")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def template(run: str, branch: str, file: Path) -> None:
+    """Write a template."""
+    session = current()
+    with session.desk.comparing(run) as comparing:
+        comparing.write_template(run, branch, file)
+    if session.json:
+        session.result({"v": 1, "file": str(file)})
+    else:
+        click.echo(str(file))
+
+
+@_add("preview", N_("Show how the first rows of a file would be understood; nothing is kept."))
+@click.argument("run", shell_complete=runs)
+@click.argument("branch")
+@click.argument("file", type=click.Path(path_type=Path))
+def preview(run: str, branch: str, file: Path) -> None:
+    """Preview a file."""
+    session = current()
+    with session.desk.comparing(run) as comparing:
+        seen = comparing.preview(run, branch, file)
+    if session.json:
+        session.result({"v": 1, **preview_data(seen)})
+    else:
+        click.echo(painted(preview_lines(seen), colour=session.colour))
 
 
 @_add(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +19,15 @@ from dr.engine.core.reconciliation import Found, Resolution
 from dr.engine.core.values import Secret
 
 if TYPE_CHECKING:  # psycopg and calamine are heavy, and few commands compare
-    from dr.reconcile.branches import BranchOutcome, Comparison, Submission
+    from dr.reconcile.branch_type import BranchType
+    from dr.reconcile.branches import BranchOutcome, Comparison
     from dr.reconcile.breaks import Break
     from dr.reconcile.relation import Wire
     from dr.reconcile.serials import SerialRegister
+    from dr.reconcile.shape import RecordShape
+
+Piece = tuple[Path, str]
+"""Bytes that a branch handed in, in a file called by their SHA-256; and how they came."""
 
 BUREAU = "bureau"
 """Whose cases those are that belong to no branch: gaps in a sequence that serves all."""
@@ -68,20 +73,41 @@ class Bureau:
         declared = (self.inventory.get("branches") or {}).get(branch) or {}
         return declared.get("type") in self.types
 
-    def problem(self, branch: str, content: bytes) -> str:
-        """Return why evidence of a branch can not be understood; "" when it can."""
-        from dr.reconcile.branch_type import BranchType
-        from dr.reconcile.evidence import EvidenceError
-        from dr.reconcile.intake import read_evidence
+    def shape_of(self, branch: str) -> RecordShape:
+        """Return what a record of the branch is.
+
+        Raises:
+            RefusedError: it is not declared.
+        """
         from dr.reconcile.shape import RecordShape
 
-        declared = self._branch(branch)
-        kind, known_as = str(declared["type"]), tuple(declared.get("known_as") or ())
-        shape = RecordShape.of(self._record([branch]))
+        return RecordShape.of(self._record([branch]))
+
+    def type_of(self, branch: str, via: str = "file") -> BranchType:
+        """Return how evidence that came by ``via`` is read: typed in, told, or as declared."""
+        from dr.reconcile.branch_type import BranchType, Source
+
+        kind = str(self._branch(branch)["type"])
+        declared = BranchType.of(kind, self.types[kind])
+        sources = {"paper": Source.TYPED, "telephone": Source.TOTALS}
+        return replace(declared, source=sources[via]) if via in sources else declared
+
+    def known_as(self, branch: str) -> tuple[str, ...]:
+        """Return the other names by which files may call the branch."""
+        return tuple(map(str, self._branch(branch).get("known_as") or ()))
+
+    def problem(self, branch: str, content: bytes, via: str = "file") -> str:
+        """Return why evidence of a branch can not be understood; "" when it can."""
+        from dr.reconcile.by_hand import read_totals
+        from dr.reconcile.evidence import EvidenceError
+        from dr.reconcile.intake import read_evidence
+
         try:
-            read_evidence(
-                branch, content, BranchType.of(kind, self.types[kind]), shape, known_as=known_as
-            )
+            if via == "telephone":
+                read_totals(branch, content)
+                return ""
+            kind, shape = self.type_of(branch, via), self.shape_of(branch)
+            read_evidence(branch, content, kind, shape, known_as=self.known_as(branch))
         except EvidenceError as error:
             return error.message
         return ""
@@ -89,7 +115,7 @@ class Bureau:
     def compare(
         self,
         run: str,
-        evidence: Mapping[str, Path],
+        evidence: Mapping[str, Sequence[Piece]],
         *,
         host: str,
         recovery_point: datetime | None,
@@ -100,7 +126,7 @@ class Bureau:
         """Compare branches; return what ``reconcile.compared`` says of each of ``expected``.
 
         Args:
-            evidence: by branch, the file whose name is the SHA-256 of its bytes.
+            evidence: by branch, what it handed in; the first piece is its ledger where it has one.
             everybody: whether these are all branches: only then serial numbers are audited.
 
         Raises:
@@ -108,7 +134,7 @@ class Bureau:
             RefusedError: it is not declared how its records are listed.
             CentralError: it does not have what is compared.
         """
-        from dr.reconcile.branches import compare_branches
+        from dr.reconcile.branches import Submission, compare_branches
         from dr.reconcile.relation import Relation, snapshot
         from dr.reconcile.session import Session
         from dr.reconcile.shape import RecordShape
@@ -122,13 +148,18 @@ class Bureau:
             found = compare_branches(
                 Session(run, window),
                 relation,
-                [self._submission(name, path) for name, path in sorted(evidence.items())],
+                [
+                    Submission(name, self.type_of(name, via), path, self.known_as(name))
+                    for name, pieces in sorted(evidence.items())
+                    for path, via in pieces
+                ],
                 expected=expected,
                 register=self._register(),
                 audit=everybody,
                 snapshot=seen,
             )
-        return dict(_results(run, found, expected, everybody=everybody))
+        names = {name: evidence_name(path.name for path, _ in p) for name, p in evidence.items()}
+        return dict(_results(run, found, names, expected, everybody=everybody))
 
     def used_forms(
         self, host: str, ranges: Sequence[tuple[int, int]]
@@ -181,15 +212,6 @@ GROUP BY 1, 2""",  # noqa: S608 - a name that ledgers.yaml was checked for
     def _branch(self, name: str) -> Mapping[str, Any]:
         found: Mapping[str, Any] = (self.inventory.get("branches") or {}).get(name) or {}
         return found
-
-    def _submission(self, name: str, path: Path) -> Submission:
-        from dr.reconcile.branch_type import BranchType
-        from dr.reconcile.branches import Submission
-
-        declared = self._branch(name)
-        kind = str(declared["type"])
-        known_as = tuple(map(str, declared.get("known_as") or ()))
-        return Submission(name, BranchType.of(kind, self.types[kind]), path, known_as)
 
     def _register(self) -> SerialRegister | None:
         from dr.reconcile.serial_ranges import SerialBlock
@@ -253,8 +275,19 @@ GROUP BY 1, 2""",  # noqa: S608 - a name that ledgers.yaml was checked for
             yield wire
 
 
+def evidence_name(digests: Iterable[str]) -> str:
+    """Return by what a branch's evidence is called: its SHA-256, of several pieces one over all."""
+    several = list(digests)
+    return several[0] if len(several) == 1 else digest(several)
+
+
 def _results(
-    run: str, found: Comparison, expected: Sequence[str], *, everybody: bool
+    run: str,
+    found: Comparison,
+    evidence: Mapping[str, str],
+    expected: Sequence[str],
+    *,
+    everybody: bool,
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     cases: dict[str, list[Found]] = {}
     for each in found.breaks:
@@ -263,8 +296,9 @@ def _results(
         outcome = found.branches.get(name)
         if outcome is not None and outcome.because:
             yield name, {"problem": outcome.because}
-        elif (outcome is not None and outcome.evidence) or (everybody and cases.get(name)):
-            yield name, _result(run, name, outcome, cases.get(name, []), everybody=everybody)
+        elif name in evidence or (everybody and cases.get(name)):
+            result = _result(run, name, outcome, cases.get(name, []), everybody=everybody)
+            yield name, {**result, "evidence": evidence.get(name, "")}
 
 
 def _result(
@@ -281,7 +315,6 @@ def _result(
         case_id = digest([run, "ledger_unreadable", name])[:_ID_DIGITS]
         cases = [*cases, Found(case_id, name, "ledger_unreadable", ledger=told, critical=True)]
     return {
-        "evidence": outcome.evidence if outcome is not None else "",
         "entries": outcome.ledger if outcome is not None else None,
         "central": outcome.central if outcome is not None else None,
         "format_only": outcome.format_only if outcome is not None else 0,

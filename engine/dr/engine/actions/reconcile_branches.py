@@ -134,7 +134,7 @@ class Reconcile(Driver[ReconcileInput]):
         kept = {n: store.keep(c) if store else "" for n, c in collection.contents.items()}
         named = {*collection.unknown, *kept}
         bureau = Bureau(world.inventory, service, world.secret, self.given(attempt).margin)
-        known = {n: store.path(h) for n, h in kept.items() if store and bureau.knows(n)}
+        known = {n: [(store.path(h), "sftp")] for n, h in kept.items() if store and bureau.knows(n)}
         found: Mapping[str, Mapping[str, Any]] = {}
         if known:
             found = bureau.compare(

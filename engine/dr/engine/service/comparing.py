@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dr.engine.actions.branch_cases import result_data
 from dr.engine.actions.branch_comparison import Bureau
@@ -17,12 +20,18 @@ from dr.engine.actions.postgres.service import Service, read_service
 from dr.engine.core.errors import UserError
 from dr.engine.core.events import Draft, Kind
 from dr.engine.core.ports import Secrets
-from dr.engine.core.reconciliation import Branch, Session
+from dr.engine.core.reconciliation import Branch, Evidence, Session
 from dr.engine.core.values import Secret
+from dr.engine.service.authority import known_person
 from dr.engine.service.forms import BranchForms, forms_of
 from dr.engine.service.reconciling import Open, Reconciling, person_of
+from dr.inventory.directory import Directory
 from dr.inventory.ordinary import open_ordinary
 from dr.reconcile.evidence import EvidenceStore
+
+if TYPE_CHECKING:
+    from dr.reconcile.by_hand import Total
+    from dr.reconcile.intake import Preview
 
 _MOST_BYTES = 256 << 20
 
@@ -60,15 +69,97 @@ class Comparing:
         at = self.reconciling.open(run)
         who = person_of(at, at.branch(branch).name, by)
         content = _content(path)
+        if via == "paper":
+            content = _typed(path, content, who, self.reconciling.clock.now())
+        return self._take(run, branch, content, name=path.name, by=who, via=via)
+
+    def tell(
+        self,
+        run: str,
+        branch: str,
+        total: tuple[str, int, str | None, str, str],
+        *,
+        by: str,
+        heard_by: Sequence[str],
+    ) -> Branch:
+        """Take the total of a day that somebody of the branch said on the telephone.
+
+        Args:
+            total: the day, how many, their sum, the first and the last form.
+
+        Raises:
+            UserError: the day or the sum is none.
+            NotAllowedError: the person is of another branch, or a witness is unknown.
+            EvidenceError: fewer than two other people heard it.
+        """
+        from dr.reconcile.by_hand import told_totals
+
+        at = self.reconciling.open(run)
+        who = person_of(at, at.branch(branch).name, by)
+        directory = Directory(at.record.inventory)
+        heard = [known_person(directory, name) for name in heard_by]
+        now = self.reconciling.clock.now()
+        content = told_totals([_total(*total)], told_by=who, heard_by=heard, at=now)
+        return self._take(run, branch, content, name="totals", by=who, via="telephone")
+
+    def write_template(self, run: str, branch: str, path: Path) -> None:
+        """Write an empty ledger for a branch to fill in: a workbook where ``path`` ends in .xlsx.
+
+        Raises:
+            UserError: it is not declared how the branch writes, or ``path`` is there already.
+        """
+        from dr.reconcile.templates import csv_template, xlsx_template
+
+        bureau = self._declared(self.reconciling.open(run), branch)
+        make = xlsx_template if path.suffix.lower() == ".xlsx" else csv_template
+        content = make(bureau.type_of(branch), bureau.shape_of(branch))
+        try:
+            with path.open("xb") as file:
+                file.write(content)
+        except OSError as error:
+            raise UserError(
+                f"{path} cannot be written: {(error.strerror or '').lower()}",
+                hint="Name a file that is not there yet, in a folder that you may write.",
+            ) from None
+
+    def preview(self, run: str, branch: str, path: Path) -> Preview:
+        """Return how the first rows of a file would be understood; nothing is kept.
+
+        Raises:
+            EvidenceError: it would be refused.
+            UserError: it is not declared how the branch writes, or the file can not be read.
+        """
+        from dr.reconcile.intake import preview, read_evidence
+
+        bureau = self._declared(self.reconciling.open(run), branch)
+        kind, shape = bureau.type_of(branch), bureau.shape_of(branch)
+        known_as = bureau.known_as(branch)
+        reading = read_evidence(branch, _content(path), kind, shape, known_as=known_as)
+        return preview(reading, kind, shape)
+
+    def _declared(self, at: Open, branch: str) -> Bureau:
+        bureau = self._bureau(at)
+        if not bureau.knows(at.branch(branch).name):
+            raise UserError(
+                f"it is not declared how branch '{branch}' writes its business down",
+                hint="Give it a 'type:' in branches.yaml that ledgers.yaml has.",
+            )
+        return bureau
+
+    def _take(
+        self, run: str, branch: str, content: bytes, *, name: str, by: str, via: str
+    ) -> Branch:
+        """Keep evidence, journal it, and compare the branch with all that it handed in."""
+        at = self.reconciling.open(run)
         data: dict[str, Any] = {
             "branch": branch,
             "sha256": self.store.keep(content),
-            "name": path.name,
+            "name": name,
             "size_bytes": len(content),
-            "by": who,
+            "by": by,
             "via": via,
         }
-        problem = self._problem(at, branch, content)
+        problem = self._problem(at, branch, content, via)
         if problem:
             data["problem"] = problem
         known = at.branch(branch).evidence
@@ -76,16 +167,18 @@ class Comparing:
             self.reconciling.write(run, lambda at: list(_taken(at, data)))
         if problem:
             raise UserError(
-                f"{path} is no ledger of {branch}: {problem}",
-                hint="It is kept as evidence; hand in another file with the same command.",
+                f"{name} is no evidence of {branch}: {problem}",
+                hint="It is kept all the same; hand in another with the same command.",
             )
         return self.recheck(run, [branch])[branch]
 
-    def _problem(self, at: Open, branch: str, content: bytes) -> str:
-        """Return why a file can not be understood; "" when it can."""
+    def _problem(self, at: Open, branch: str, content: bytes, via: str = "sftp") -> str:
+        """Return why evidence can not be understood; "" when it can."""
         bureau = self._bureau(at)
         if bureau.knows(branch):
-            return bureau.problem(branch, content)
+            return bureau.problem(branch, content, via)
+        if via in {"paper", "telephone"}:
+            return "it is not declared how the branch writes (ledgers.yaml)"
         read = self._understood(at, branch, content)
         return read if isinstance(read, str) else ""
 
@@ -156,8 +249,8 @@ class Comparing:
         """
         at = self.reconciling.open(run)
         wanted = [at.branch(name).name for name in branches] or list(at.session.branches)
-        newest = {name: _newest(at.branch(name)) for name in wanted}
-        results = self._compared(at, {n: h for n, h in newest.items() if h}, not branches)
+        pieces = {name: _pieces(at.branch(name)) for name in wanted}
+        results = self._compared(at, {n: p for n, p in pieces.items() if p}, not branches)
         drafts = [
             Draft(Kind.RECONCILE_COMPARED, at.session.step, data={"branch": name, **result})
             for name, result in sorted(results.items())
@@ -166,10 +259,14 @@ class Comparing:
         return {name: done.branch(name) for name in wanted}
 
     def _compared(
-        self, at: Open, evidence: Mapping[str, str], everybody: bool
+        self, at: Open, evidence: Mapping[str, Sequence[Evidence]], everybody: bool
     ) -> Mapping[str, Mapping[str, Any]]:
         bureau, session = self._bureau(at), at.session
-        known = {n: self.store.path(h) for n, h in evidence.items() if bureau.knows(n)}
+        known = {
+            name: [(self.store.path(one.sha256), one.via) for one in pieces]
+            for name, pieces in evidence.items()
+            if bureau.knows(name)
+        }
         results: dict[str, Mapping[str, Any]] = {}
         if known:
             results |= bureau.compare(
@@ -181,7 +278,7 @@ class Comparing:
                 expected=sorted(session.branches if everybody else known),
                 everybody=everybody,
             )
-        plain = {n: h for n, h in evidence.items() if n not in known}
+        plain = {n: pieces[0].sha256 for n, pieces in evidence.items() if n not in known}
         if plain:
             ledgers = {n: self._understood(at, n, self.store.read(h)) for n, h in plain.items()}
             found = compare_branches(
@@ -221,9 +318,48 @@ def _taken(at: Open, data: Mapping[str, Any]) -> Iterator[Draft]:
     yield Draft(Kind.RECONCILE_RECEIVED, step, data=data)
 
 
-def _newest(branch: Branch) -> str:
-    understood_ones = [e for e in branch.evidence if not e.problem and e.sha256]
-    return understood_ones[-1].sha256 if understood_ones else ""
+def _pieces(branch: Branch) -> list[Evidence]:
+    """Return what counts of a branch's evidence: the newest that was understood of each kind.
+
+    Totals by telephone count only while there is nothing with lines.
+    """
+    newest: dict[str, Evidence] = {}
+    for one in branch.evidence:
+        if one.sha256 and not one.problem:
+            newest["ledger" if one.via in {"sftp", "file"} else one.via] = one
+    lines = [newest[kind] for kind in ("ledger", "paper", "queue") if kind in newest]
+    return lines or [newest[kind] for kind in ("telephone",) if kind in newest]
+
+
+def _total(day: str, count: int, amount: str | None, first: str, last: str) -> Total:
+    from dr.reconcile.by_hand import Total
+
+    try:
+        date.fromisoformat(day)
+        total = None if amount is None else Decimal(amount)
+        if total is not None and not total.is_finite():
+            raise ValueError
+    except (ValueError, InvalidOperation):
+        raise UserError(
+            f"'{day}' with a sum of '{amount}' is no total of a day",
+            hint="Write the day as 2026-11-25 and the sum as 1234.50.",
+        ) from None
+    return Total(day, count, total, first, last)
+
+
+def _typed(path: Path, content: bytes, by: str, at: datetime) -> bytes:
+    """Return receipts that were typed into a CSV sheet, in our words, as evidence."""
+    from dr.reconcile.by_hand import typed_receipts
+
+    try:
+        rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(
+            f"{path} is no sheet of typed receipts: {error}",
+            hint="Write a CSV in UTF-8 whose header has the columns of ledgers.yaml.",
+        ) from None
+    said = [{k: v for k, v in row.items() if k and isinstance(v, str) and v} for row in rows]
+    return typed_receipts(said, by=by, at=at)
 
 
 def service_at(at: Open) -> Service:
