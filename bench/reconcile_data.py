@@ -138,6 +138,8 @@ def branches(
     made = bureau(count, count, records)
     Sower(made).sow(each, KINDS)
     load(wire, (r for rows in made.central.values() for r in rows))
+    # a loop over branches lives by this one
+    wire.execute(b"CREATE INDEX ON registration (branch)")
     wire.execute(b"VACUUM (ANALYZE, FREEZE) registration")
     wire.execute("SET default_transaction_read_only = on")
     return write_ledgers(made, folder), made.expected, made.register

@@ -28,7 +28,6 @@ from dr.reconcile.fingerprints import (
     Fingerprint,
     central_fingerprints,
     fingerprint,
-    line_of,
 )
 from dr.reconcile.intake import read_evidence
 from dr.reconcile.reading import Reading
@@ -238,12 +237,12 @@ class _Pass:
         lines = desk.lines(reading)
         places = [i for i, n in enumerate(desk.shape.names) if n not in reading.absent]
         whole = len(places) == len(desk.shape.names)
-        texts = (line_of(row if whole else [row[i] for i in places]) for row in lines)
+        rows = lines if whole else [[row[i] for i in places] for row in lines]
         return _Seen(
             submission,
             desk,
             desk.names(reading),
-            fingerprint(texts, self._session.salt),
+            fingerprint(rows, self._session.salt),
             desk.doubts(reading, lines),
             reading if keep else None,
             reading.problems,

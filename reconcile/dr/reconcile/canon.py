@@ -147,6 +147,8 @@ def _text(raw: str) -> str:
 
 
 def _code(text: str) -> str:
+    if text.isascii() and " " not in text and text[:1] not in {"=", "'"}:
+        return text.upper()
     bare = text.replace(" ", "")
     for _ in range(4):
         found = bare.translate(_DASHES).upper()

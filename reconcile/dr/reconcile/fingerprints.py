@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dr.reconcile.reading import Values
@@ -25,9 +25,13 @@ class Fingerprint:
     total: int = 0
 
 
-def fingerprint(lines: Iterable[str], salt: str) -> Fingerprint:
-    """Return the fingerprint of raw lines: values joined by ``SEPARATOR``."""
-    md5 = hashlib.md5
+def fingerprint(rows: Sequence[Sequence[str | None]], salt: str) -> Fingerprint:
+    """Return the fingerprint of rows: each is its values joined by ``SEPARATOR``."""
+    md5, join = hashlib.md5, SEPARATOR.join
+    try:
+        lines = [join(row) for row in rows]  # type: ignore[arg-type]
+    except TypeError:  # some value is NULL
+        lines = [line_of(row) for row in rows]
     digests = b"".join([md5((salt + line).encode()).digest() for line in lines])
     halves = array("q", digests)
     if sys.byteorder == "little":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import re
 from collections.abc import Iterable
 from itertools import islice
 from typing import Any
@@ -19,7 +18,6 @@ from dr.reconcile.shape import RecordShape
 
 _DELIMITERS = (",", "\t", ";", "|")
 _HEAD = 30
-_ROUNDED = re.compile(r"\dE\+?\d", re.IGNORECASE)
 
 
 def read_csv(
@@ -37,7 +35,7 @@ def read_csv(
     text, encoding = text_of(branch, data)
     delimiter, heading = _heading(branch, text, branch_type, shape)
     gatherer = Gatherer(shape, branch_type, heading)
-    gatherer.may_be_rounded = bool(_ROUNDED.search(text))
+    gatherer.may_be_rounded = "E+" in text or "e+" in text
     reader = _reader(text, delimiter)
     try:
         for _ in range(heading.line):

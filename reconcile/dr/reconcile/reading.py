@@ -20,7 +20,7 @@ Values = tuple[str | None, ...]
 MAX_BYTES: Final = 256 << 20
 _LOOK_FOR_HEADER = 30
 _FEW = 5
-_ROUNDED = re.compile(r"[+-]?\d(\.\d+)?E\+?\d+", re.IGNORECASE)
+_ROUNDED = re.compile(r"[+-]?\d(\.\d+)?E\+\d+", re.IGNORECASE)
 _header_text = canoniser(Column("header"), RecordShape((), "").zone)
 
 

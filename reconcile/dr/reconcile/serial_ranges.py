@@ -85,6 +85,27 @@ def of_blocks(gaps: Iterable[Gap], blocks: Sequence[SerialBlock], scope: SerialS
     return found
 
 
+def outside_of_blocks(
+    runs: Mapping[Scope, Sequence[tuple[int, int]]], blocks: Sequence[SerialBlock]
+) -> list[Gap]:
+    """Return the parts of runs that were not issued to their branch; none of branches without."""
+    issued: dict[str, list[SerialBlock]] = defaultdict(list)
+    for block in blocks:
+        issued[block.branch].append(block)
+    found: list[Gap] = []
+    for (branch, prefix), each in runs.items():
+        own = sorted((b.first, b.last) for b in issued.get(branch, ()) if b.prefix == prefix)
+        for first, last in each if branch in issued else ():
+            start = first
+            for begin, end in own:
+                if begin > start and start <= last:
+                    found.append((branch, SerialRange(prefix, start, min(begin - 1, last))))
+                start = max(start, end + 1)
+            if start <= last:
+                found.append((branch, SerialRange(prefix, start, last)))
+    return found
+
+
 def without(gaps: Iterable[Gap], known: Iterable[str]) -> list[Gap]:
     """Return what is left of gaps when numbers that are accounted for are taken out."""
     numbers = numbers_of(known)

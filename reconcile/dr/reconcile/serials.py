@@ -21,6 +21,7 @@ from dr.reconcile.serial_ranges import (
     gaps_between,
     numbers_of,
     of_blocks,
+    outside_of_blocks,
     overlaps,
     parse_serial,
     texts_of,
@@ -118,7 +119,7 @@ def audit(
     return SerialFindings(
         tuple(auditor.confirmed(gaps)),
         doubled,
-        auditor.out_of_block(register.blocks),
+        auditor.out_of_block(register.blocks, numbers),
         auditor.not_usable(register.forms),
     )
 
@@ -287,10 +288,17 @@ WHERE EXISTS (
             return gaps
         return without(gaps, {serial for _, _, serial in self._using(named)})
 
-    def out_of_block(self, blocks: Sequence[SerialBlock]) -> tuple[tuple[str, str, str], ...]:
+    def out_of_block(
+        self, blocks: Sequence[SerialBlock], numbers: Mapping[Scope, _Numbers]
+    ) -> tuple[tuple[str, str, str], ...]:
         """Return the records whose form was not issued to their branch; none without blocks."""
         if not blocks:
             return ()
+        if self._by_branch:
+            outside = outside_of_blocks({s: each.runs for s, each in numbers.items()}, blocks)
+            if sum(r.count for _, r in outside) <= _MOST_NAMED:
+                return self._at_branches(outside, numbers)
+            blocks = [b for b in blocks if b.branch in {branch for branch, _ in outside}]
         found = self._ask(
             f"""
 SELECT branch, key, serial FROM {self._from("branch", "key", "serial", "prefix", "n")}
@@ -304,6 +312,18 @@ WHERE branch = ANY(%(b)s::text[]) AND NOT EXISTS (
             l=[b.last for b in blocks],
         )
         return tuple((str(b), str(k), str(s)) for b, k, s in found)
+
+    def _at_branches(
+        self, outside: Sequence[Gap], numbers: Mapping[Scope, _Numbers]
+    ) -> tuple[tuple[str, str, str], ...]:
+        """Return the records of a branch whose number is in one of its ranges."""
+        named = {
+            (branch, text)
+            for branch, r in outside
+            for text in texts_of(replace(r, width=numbers[branch, r.prefix].width))
+        }
+        found = self._using(sorted({text for _, text in named}))
+        return tuple(use for use in found if (use[0], use[2]) in named)
 
     def not_usable(
         self, forms: Mapping[str, FormState]

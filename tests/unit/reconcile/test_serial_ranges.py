@@ -10,6 +10,7 @@ from dr.reconcile.serial_ranges import (
     SerialBlock,
     gaps_between,
     of_blocks,
+    outside_of_blocks,
     overlaps,
     parse_serial,
     texts_of,
@@ -61,6 +62,21 @@ def test_a_gap_is_what_was_issued_of_it_where_blocks_are_known() -> None:
     assert of_blocks(gaps, blocks, SerialScope.BRANCH) == [
         ("b1", SerialRange("A", 10, 20, 7)), ("b2", SerialRange("A", 1, 2, 7)),
     ]  # fmt: skip
+
+
+@given(
+    st.sets(st.integers(0, 40), min_size=1),
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 9)), max_size=3),
+)
+def test_what_is_outside_of_the_blocks_is_what_no_block_has(
+    used: set[int], given_blocks: list[tuple[int, int]]
+) -> None:
+    blocks = [SerialBlock("b", "A", first, first + more) for first, more in given_blocks]
+    outside = outside_of_blocks({("b", "A"): runs(used)}, [*blocks, SerialBlock("b", "Z", 1, 9)])
+    found = [n for _, r in outside for n in range(r.first, r.last + 1)]
+    issued = {n for first, more in given_blocks for n in range(first, first + more + 1)}
+    assert sorted(found) == sorted(used - issued)
+    assert outside_of_blocks({("other", "A"): runs(used)}, blocks) == []
 
 
 def test_numbers_that_are_accounted_for_part_a_gap() -> None:
