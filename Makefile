@@ -17,10 +17,10 @@ define run_tests
 $(PYTEST) $(1) || [ $$? -eq 5 ]
 endef
 
-.PHONY: help setup demo check static test bench bench-crash soak clean
+.PHONY: help setup demo check static test bench bench-crash bench-reconcile soak clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 17
 
 setup: ## install what is missing: system packages, .venv, dr itself
 	@scripts/setup
@@ -46,6 +46,9 @@ bench: setup ## measure side by side against peers
 
 bench-crash: setup ## kill dr and peers at the same moments; docs/kill-matrix.md
 	@bench/crash-run
+
+bench-reconcile: setup ## compare two tables of 1,000,000 rows and 3,000 ledgers, beside others
+	$(BIN)/python bench/reconcile_cost.py
 
 soak: setup ## hurt real runs at random, 300 kills; nothing may be lost or happen twice
 	$(BIN)/python -m tests.soak.soak --kills 200
