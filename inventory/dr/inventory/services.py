@@ -54,12 +54,16 @@ class Stages(StrictModel):
 
 
 class Sequence(StrictModel):
-    """Numbers that branches may have issued beyond what the recovered database knows."""
+    """Numbers that branches may have issued beyond what the recovered database knows.
+
+    ``from_blocks``: branches take them from blocks of their own, and no sequence is moved.
+    """
 
     name: str
     sequence: str
     issued: str
     column: str = ""
+    from_blocks: bool = False
 
 
 class Holds(StrictModel):

@@ -212,6 +212,8 @@ services:
           sequence: certificate_seq
           column: certificate.serial
           issued: SELECT max(serial) FROM certificate
+          # forms are numbered before they are written on: serial-blocks.csv says whose each is
+          from_blocks: true
       holds:
         table: parcel_hold
         column: parcel_no

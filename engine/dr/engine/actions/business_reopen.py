@@ -276,7 +276,7 @@ class Reopen(Driver[ReopenInput]):
     def _left(self, service: Service, host: str, affected: _Affected) -> str:
         """Return what is still to be held or moved, in words."""
         observer = self._connections.observer(host)
-        for declared in service.business.get("sequences") or ():
+        for declared in _drawn(service):
             greatest = affected.greatest.get(str(declared["name"]))
             sequence = _identifier(str(declared["sequence"]))
             found = rows(
@@ -341,10 +341,16 @@ def stage_sql(
     rest: list[str] = []
     if stage == "held":
         rest += _hold_sql(service, parcels, reason)
-        for declared in service.business.get("sequences") or ():
+        for declared in _drawn(service):
             rest.append(_sequence_sql(declared, greatest.get(str(declared["name"])), reserve))
     rest += [_ended(s) for s in _statements(service, stage)]
     return "\n".join(first), "\n".join(rest)
+
+
+def _drawn(service: Service) -> list[Mapping[str, Any]]:
+    """Return the sequences from which the database itself draws; blocks of branches go on alone."""
+    declared = service.business.get("sequences") or ()
+    return [each for each in declared if not each.get("from_blocks")]
 
 
 def _hold_sql(service: Service, parcels: Sequence[str], reason: str) -> list[str]:
