@@ -172,6 +172,39 @@ RULES = (
         (f"{BAD_HOURS}::test_an_operator_cannot_skip_a_gate",),
     ),
     Rule(
+        "a skipped step opens no way around the gate before it",
+        "engine/dr/engine/core/planner.py",
+        ("if view is None or view.state is not _S.SKIPPED or not view.forced:", "if True:"),
+        (f"{BAD_HOURS}::test_skipping_a_step_behind_a_gate_opens_no_way_around_the_gate",),
+    ),
+    Rule(
+        "a clerk decides on what was read, and the second is told what the first did",
+        "engine/dr/engine/journal/memory.py",
+        ("if after is not None and after != found.head.seq:", "if False:"),
+        ("tests/integration/reconciling/test_cases.py",),
+    ),
+    Rule(
+        "who proposes what is done about a case does not approve it",
+        "engine/dr/engine/service/reconciling.py",
+        ("if who == found.maker:", "if False:"),
+        ("tests/integration/reconciling/test_cases.py",),
+    ),
+    Rule(
+        "a signature of a branch is void once anything of it moved",
+        "engine/dr/engine/core/reconciliation.py",
+        ("branch.signature.digest == self.digest_of(branch)", "branch.signature.digest"),
+        ("tests/unit/core/test_reconciliation.py",),
+    ),
+    Rule(
+        "a correction is settled by a comparison and by nothing else",
+        "engine/dr/engine/core/reconciling.py",
+        (
+            "if case.resolution not in PROVEN and case.resolution is not Resolution.REFER:",
+            "if True:",
+        ),
+        ("tests/unit/core/test_reconciliation.py",),
+    ),
+    Rule(
         "a skip never satisfies a requires",
         f"{RUNTIME}/proofs.py",
         ("if state not in PROVEN:", "if False:"),

@@ -12,7 +12,15 @@ from itertools import pairwise
 import pytest
 
 from dr.engine.core.canonical import GENESIS
-from dr.engine.core.errors import DrError, HeldError, JournalError, LapsedError, UserError
+from dr.engine.core.errors import (
+    DrError,
+    HeldError,
+    JournalError,
+    LapsedError,
+    LockHeldError,
+    MovedError,
+    UserError,
+)
 from dr.engine.core.events import Draft, Kind, row_hash
 from dr.engine.core.faults import PowerCut, armed
 from dr.engine.core.ports import Journal
@@ -135,6 +143,36 @@ def test_what_may_not_happen_any_more_is_refused_by_the_time_it_would_be_written
     _, begun = journal.append(RUN, [note(), late])
     assert begun.at < until
     assert [e.seq for e in journal.events(RUN)] == [1, 2, 3]
+
+
+def test_what_rests_on_an_older_look_is_refused_and_leaves_nothing_behind(door: Door) -> None:
+    journal, other = door.open(SetClock()), door.open(SetClock())
+    seen = journal.create(record(), created())[-1].seq
+    other.append(RUN, [note("meanwhile")])
+    with pytest.raises(MovedError):
+        journal.append(RUN, [note("on an old look")], after=seen)
+    assert journal.append(RUN, [note("on a new one")], after=seen + 1)[0].seq == seen + 2
+
+
+def test_locks_that_only_branches_await_are_free_and_taken_again_before_it_acts(
+    door: Door,
+) -> None:
+    journal = door.open(SetClock())
+    journal.create(record(locks=("service/registry",)), created())
+    opening = {"session": "s", "to": "2026-11-01T12:00:00.000000Z", "branches": ["a"]}
+    journal.append(
+        RUN, [Draft(Kind.RECONCILE_OPENED, "sign", data={**opening, "frees_locks": True})]
+    )
+    second = replace(record(locks=("service/registry",)), id="r-20261101-0002")
+    journal.create(second, created())
+    closing = Draft(Kind.RECONCILE_CLOSED, "sign", data={"how": "waived", "takes_locks": True})
+    with pytest.raises(LockHeldError):
+        journal.append(RUN, [closing])
+    assert journal.events(RUN)[-1].kind is Kind.RECONCILE_OPENED
+    journal.append(second.id, [ended()])
+    journal.append(RUN, [closing])
+    with pytest.raises(LockHeldError):
+        journal.create(replace(second, id="r-20261101-0003"), created())
 
 
 def test_a_secret_is_stored_as_its_reference(journal: Journal) -> None:
