@@ -194,8 +194,7 @@ def totals(  # noqa: PLR0913, PLR0917 (one for each option)
 def template(run: str, branch: str, file: Path) -> None:
     """Write a template."""
     session = current()
-    with session.desk.comparing(run) as comparing:
-        comparing.write_template(run, branch, file)
+    session.desk.understanding.write_template(run, branch, file)
     if session.json:
         session.result({"v": 1, "file": str(file)})
     else:
@@ -209,8 +208,7 @@ def template(run: str, branch: str, file: Path) -> None:
 def preview(run: str, branch: str, file: Path) -> None:
     """Preview a file."""
     session = current()
-    with session.desk.comparing(run) as comparing:
-        seen = comparing.preview(run, branch, file)
+    seen = session.desk.understanding.preview(run, branch, file)
     if session.json:
         session.result({"v": 1, **preview_data(seen)})
     else:

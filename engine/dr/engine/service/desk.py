@@ -175,6 +175,16 @@ class Desk:
 
         return ReconciliationReports(self.reconciling, self.workspace.state / "reports")
 
+    @cached_property
+    def understanding(self) -> Comparing:
+        """How evidence is read; no host and no database is asked."""
+        from dr.engine.service.comparing import Comparing
+        from dr.engine.service.wiring import Unreachable
+
+        secrets = SecretsInUse(self.workspace.directory)
+        keep = self.workspace.state / "evidence"
+        return Comparing(self.reconciling, Unreachable(), secrets, keep)
+
     @contextmanager
     def comparing(self, run: str) -> Iterator[Comparing]:
         """Comparisons with the recovered database of ``run``, by connections that only look."""
