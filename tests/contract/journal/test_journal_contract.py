@@ -281,6 +281,15 @@ def test_a_run_that_is_retried_takes_its_locks_again(journal: Journal) -> None:
         journal.create(record("second", locks=("service/registry",)), created())
 
 
+def test_locks_that_two_people_wish_back_at_once_are_taken_once(journal: Journal) -> None:
+    again = Draft(Kind.OP_RETRY, "mend", data={"by": "ana", "takes_locks": True})
+    journal.append(RUN, [again])
+    journal.append(RUN, [again])
+
+    with pytest.raises(HeldError, match=f"lock 'service/registry' is held by run {RUN}"):
+        journal.create(record("second", locks=("service/registry",)), created())
+
+
 def test_a_run_cannot_be_retried_while_another_has_its_lock(journal: Journal) -> None:
     journal.append(RUN, [ended("failed")])
     journal.create(record("second", locks=("service/registry",)), created())

@@ -520,6 +520,8 @@ def _may_have_left(unit: UnitView) -> bool:
         return unit.state is not _S.UNDONE
     if unit.intent is None or unit.state is _S.UNDONE:
         return False
+    if unit.state in {_S.UNDOING, _S.UNDO_FAILED}:
+        return True  # its error is that of the undo, and says nothing of the effect
     return (unit.error or {}).get("effect") != "none"
 
 

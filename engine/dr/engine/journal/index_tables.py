@@ -78,6 +78,8 @@ class IndexTables:
         for name in sorted(set(locks)):
             if not self._tx.change(self._sql.take_lock, {"name": name, "run": self._run}):
                 owner = first(self._tx.rows(self._sql.lock_owner, {"name": name}))
+                if owner and owner[0] == self._run:
+                    continue  # somebody's wish has taken it back already
                 raise refusals.lock_held(name, owner[0] if owner else "that just ended")
 
     def require_open(self, question: str) -> None:

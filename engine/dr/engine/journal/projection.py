@@ -218,4 +218,5 @@ _RULES: dict[Kind, Callable[[Event, str], tuple[Change, ...]]] = {
     Kind.RECONCILE_CLOSED: _acts_again,
     Kind.OP_RETRY: _acts_again,
     Kind.OP_UNDO: _acts_again,
+    Kind.RUN_AMENDED: _acts_again,
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 from dr.engine.core.amendment import begun, closing, in_the_way, open_amendment
 from dr.engine.core.canonical import digest
+from dr.engine.core.errors import LockHeldError
 from dr.engine.core.events import Draft, Kind
 from dr.engine.core.faults import passage
 from dr.engine.core.questions import Standing, Tally, tally
@@ -69,15 +70,25 @@ class Amending:
             "plan_sha256": digest(proposal["plan"]),
             "approved_by": [a.by for result in results for a in result.counted],
             "asked_again": again,
+            "takes_locks": self._acts_again(),
         }
         drafts = [closing(q, "approved", "") for q in asked]
         drafts.append(Draft(Kind.RUN_AMENDED, data=data))
         for gate in again:
             drafts += self._reopen(gate)
         passage("before-amend")
-        written = self.context.recorder.write_while_open(asked[0].question.id, *drafts)
+        try:
+            written = self.context.recorder.write_while_open(asked[0].question.id, *drafts)
+        except LockHeldError as error:  # another incident came while branches were awaited
+            self._close(asked, "void", error.message)
+            return False
         passage("after-amend")
         return written
+
+    def _acts_again(self) -> bool:
+        """Whether locks were free while only branches were awaited: a new step may act now."""
+        session = self.context.view.session
+        return session is not None and session.frees_locks
 
     def _close(self, asked: Sequence[QuestionView], outcome: str, because: str) -> None:
         self.course.amends = False

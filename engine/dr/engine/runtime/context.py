@@ -318,7 +318,3 @@ class RunContext:
             if looked and seen.state not in ENDED and self.stands(step):
                 return True
         return False
-
-    def failed_because(self, step: StepView) -> str:
-        """Return why a step failed, in words."""
-        return step.because or "it failed"

@@ -246,6 +246,7 @@ class Executor:
             log.warning("the clock is behind the journal; the journal's time is kept")
         for step in list(view.steps.values()):
             self._doubt_what_was_running(step)
+        self._await_again()
         self._look_at_service()
         self.course.derive()
         if any(s.id in view.steps for s in self.context.runbook.finally_):
@@ -257,6 +258,14 @@ class Executor:
                 self.hearing.resume_ladder(known)
         if self.course.undoes_all():
             self.hearing.undo_all()
+
+    def _await_again(self) -> None:
+        """See to what is in doubt or waits: the executor before an amendment took it out."""
+        view = self.context.view
+        with self.context.recorder.lock:
+            for step in view.restless():
+                for host in step.hosts_in(_S.IN_DOUBT, _S.WAITING):
+                    view.awaited[step.id, host] = None
 
     def _doubt_what_was_running(self, step: StepView) -> None:
         for unit in list(step.units.values()):

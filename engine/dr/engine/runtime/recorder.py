@@ -171,6 +171,7 @@ class Recorder:
 
         Raises:
             StoppedError: this engine may write no more.
+            LockHeldError: a draft needs a lock that is another run's; nothing was written.
         """
         with self.lock:
             if self.broken is not None:
@@ -182,6 +183,8 @@ class Recorder:
             except UserError:
                 self.poll()
                 return False
+            except LockHeldError:
+                raise
             except DrError as error:
                 self.stop(error)
                 raise StoppedError(error.message, hint=error.hint) from error

@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from dr.engine.core.errors import LockHeldError
+from dr.engine.core.errors import LockHeldError, UserError
 from dr.engine.core.events import Draft, Kind
 from dr.engine.core.faults import passage
-from dr.engine.core.model import Step
+from dr.engine.core.model import OnFailure, Step
 from dr.engine.core.questions import Question, QuestionKind
 from dr.engine.core.reconciled import may_close, open_cases, overdue, totals, totals_data
-from dr.engine.core.reconciliation import Session
+from dr.engine.core.reconciliation import Rule, Session
 from dr.engine.core.reconciling import closing_drafts, first_drafts
-from dr.engine.core.states import ENDED
+from dr.engine.core.states import ENDED, StepState
 from dr.engine.core.values import parse_utc, utc_text
-from dr.engine.core.view import QuestionView
+from dr.engine.core.view import QuestionView, StepView
 from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.gates import Gatekeeper, group_of, seconds
 from dr.engine.runtime.nonces import nonce
@@ -48,9 +48,16 @@ class Sessions:
 
     def open(self, step: Step) -> None:
         """Open the session with what has been compared already, in one transaction."""
+        if self.context.view.session is not None:
+            raise UserError(
+                "the run has a reconciliation already, and a second one would take its place",
+                hint=f"Look at it with: dr reconcile status {self.context.record.id}",
+            )
         said = self.context.render(dict(step.with_))
         question = self._question(step, said)
         compared: Mapping[str, Any] = said.get("compared") or {}
+        rule = dict(said.get("close_when") or {})
+        Rule.of(rule)  # what could not be folded in must not be written
         opening = Draft(
             Kind.RECONCILE_OPENED,
             step.id,
@@ -59,7 +66,7 @@ class Sessions:
                 **_start(said),
                 "to": utc_text(self.context.view.moments.recovered or self.context.now()),
                 "due": question.decide_by,
-                "rule": dict(said.get("close_when") or {}),
+                "rule": rule,
                 "branches": sorted(compared),
                 "service": str(said.get("service") or self.context.service_name() or ""),
                 "host": str(said.get("host") or ""),
@@ -102,15 +109,16 @@ class Sessions:
         for other in steps:  # what needs a step stands after it on the page
             if behind & set(other.needs):
                 behind.add(other.id)
-        return all(
-            other.id in behind or ((seen := view.steps.get(other.id)) and seen.state in ENDED)
-            for other in steps
-        )
+        return all(other.id in behind or _rests(other, view.steps.get(other.id)) for other in steps)
 
     # -- its clock and its rule
 
     def judge(self, asked: QuestionView) -> None:
         """Close the session when its rule is met, else remind and escalate on its clock."""
+        with self.context.recorder.lock:  # workers fold in what branches say meanwhile
+            self._judge(asked)
+
+    def _judge(self, asked: QuestionView) -> None:
         session, now = self.context.view.session, self.context.now()
         if session is None or not self._is_due(session, now):
             return
@@ -177,6 +185,13 @@ class Sessions:
             log.info("the reconciliation waits to close: %s", error)
             self._judged = (session.changed, now + _LOCK_PAUSE)
         passage("after-decision")
+
+
+def _rests(step: Step, seen: StepView | None) -> bool:
+    """Whether a step acts no more unless an operator wishes it: of a failure people are asked."""
+    if seen is None or seen.state not in ENDED:
+        return False
+    return seen.state is not StepState.FAILED or step.on_failure is OnFailure.CONTINUE
 
 
 def _start(said: Mapping[str, Any]) -> dict[str, str | None]:
