@@ -271,3 +271,15 @@ def test_the_locks_are_taken_again_once_and_not_at_the_close_too() -> None:
 def test_a_session_that_closes_after_the_end_of_its_run_takes_no_locks() -> None:
     told = Told("a", frees_locks=True)
     assert closing_drafts(told.session, "waived", {}, ended=True)[0].data["takes_locks"] is False
+
+
+def test_who_is_not_awaited_need_not_sign_but_its_cases_must_be_settled() -> None:
+    told = Told("a", "b")
+    stranger = Found("g1", "bureau", "serial_gap", key="7-9", critical=True)
+    for name in ("a", "b"):
+        told.compare(name)
+        told.sign(name)
+    told.compare("bureau", stranger, sha="")
+    assert told.close() == ""
+    told.compare("bureau", sha="")
+    assert told.close() == "signed_off"

@@ -42,8 +42,9 @@ def totals(session: Session, now: datetime) -> Totals:
     states: dict[BranchState, int] = {}
     cases: list[Case] = []
     for branch in session.branches.values():
-        state = session.state_of(branch, now)
-        states[state] = states.get(state, 0) + 1
+        if branch.owes:
+            state = session.state_of(branch, now)
+            states[state] = states.get(state, 0) + 1
         cases.extend(branch.cases.values())
     still = [case for case in cases if case.is_open]
     settled: dict[str, int] = {}
@@ -53,7 +54,7 @@ def totals(session: Session, now: datetime) -> Totals:
             settled[case.outcome] = settled.get(case.outcome, 0) + 1
             value[case.outcome] = value.get(case.outcome, Decimal()) + (amount(case) or Decimal())
     return Totals(
-        branches=len(session.branches),
+        branches=sum(states.values()),
         states=states,
         open_cases=len(still),
         settled=settled,
@@ -98,7 +99,9 @@ def may_close(session: Session, now: datetime) -> tuple[str, str]:
     left = [
         name
         for name, branch in session.branches.items()
-        if name not in waived and session.state_of(branch, now) is not BranchState.SIGNED
+        if name not in waived
+        and (branch.owes or branch.open_cases)
+        and session.state_of(branch, now) is not BranchState.SIGNED
     ]
     if waived and not left and stand.signed_share >= rule.waivable:
         return "waived", ""

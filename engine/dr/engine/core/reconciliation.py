@@ -172,6 +172,12 @@ class Branch:
     signature: Signature | None = None
     waiver: Mapping[str, Any] | None = None
     reminded: int = 0
+    awaited: bool = True  # False: nobody awaits it, cases that others' records showed are all
+
+    @property
+    def owes(self) -> bool:
+        """Whether the session waits for its signature."""
+        return self.awaited or self.compared is not None
 
     @property
     def open_cases(self) -> list[Case]:
@@ -244,23 +250,13 @@ class Session:
     frees_locks: bool = False  # the run holds no lock until it closes
     changed: int = 0  # the last event that moved it
 
-    def case(self, case_id: str) -> Case | None:
-        """Return a case by its id, or by a beginning of it that no other has."""
-        found = [
-            case
-            for branch in self.branches.values()
-            for known, case in branch.cases.items()
-            if known.startswith(case_id)
-        ]
-        return found[0] if len(found) == 1 else None
-
     def state_of(self, branch: Branch, now: datetime) -> BranchState:
         """Return where a branch stands ``now``."""
         if branch.signature is not None and branch.signature.digest == self.digest_of(branch):
             return BranchState.SIGNED
         if branch.waiver is not None and not _lapsed(branch.waiver, now):
             return BranchState.WAIVED
-        if branch.compared is None:
+        if branch.compared is None and branch.owes:
             return BranchState.REFUSED if branch.problem else BranchState.WAITING
         return BranchState.WORKING if branch.open_cases else BranchState.CLEAN
 

@@ -71,8 +71,8 @@ def _received(session: Session, event: Event) -> None:
 
 def _compared(session: Session, event: Event) -> None:
     data = event.data
-    name = str(data["branch"])  # cases may be of one that nobody awaited: it has to sign too
-    branch = session.branches.setdefault(name, Branch(name))
+    name = str(data["branch"])  # cases may be of one that nobody awaits: they are to be settled
+    branch = session.branches.setdefault(name, Branch(name, awaited=False))
     branch.problem = str(data.get("problem", ""))
     if branch.problem:
         return  # it could not be compared: what an earlier comparison found stands

@@ -251,11 +251,16 @@ class Comparing:
         wanted = [at.branch(name).name for name in branches] or list(at.session.branches)
         pieces = {name: _pieces(at.branch(name)) for name in wanted}
         results = self._compared(at, {n: p for n, p in pieces.items() if p}, not branches)
-        drafts = [
-            Draft(Kind.RECONCILE_COMPARED, at.session.step, data={"branch": name, **result})
-            for name, result in sorted(results.items())
-        ]
-        done = self.reconciling.write(run, lambda _at: drafts)
+        step = at.session.step
+
+        def decide(now: Open) -> Sequence[Draft]:
+            return [
+                Draft(Kind.RECONCILE_COMPARED, step, data={"branch": name, **result})
+                for name, result in sorted(results.items())
+                if name not in pieces or _pieces(now.branch(name)) == pieces[name]
+            ]  # whoever handed in another piece meanwhile compares with it
+
+        done = self.reconciling.write(run, decide)
         return {name: done.branch(name) for name in wanted}
 
     def _compared(
@@ -278,6 +283,15 @@ class Comparing:
                 expected=sorted(session.branches if everybody else known),
                 everybody=everybody,
             )
+        if known and everybody:  # what nobody awaits has no evidence: its cases may be gone
+            nothing: Mapping[str, Any] = {
+                "evidence": "",
+                "entries": None,
+                "cases": [],
+                "unasked": [],
+            }
+            strangers = [n for n, b in session.branches.items() if not b.owes and b.open_cases]
+            results |= {n: nothing for n in strangers if n not in results}
         plain = {n: pieces[0].sha256 for n, pieces in evidence.items() if n not in known}
         if plain:
             ledgers = {n: self._understood(at, n, self.store.read(h)) for n, h in plain.items()}

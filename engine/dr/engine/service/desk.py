@@ -18,6 +18,7 @@ from dr.engine.core.errors import (
     ExitCode,
     HeldError,
     JournalError,
+    MovedError,
     PlanChangedError,
     Problem,
     UserError,
@@ -83,6 +84,8 @@ if TYPE_CHECKING:
 
 DATABASE_VARIABLE = "DR_DATABASE_URL"
 _POLL_S = 0.2
+_TRIES = 20
+"""How often a wish is written anew because others wrote meanwhile."""
 _ACTS_AGAIN = frozenset({Kind.OP_RETRY, Kind.OP_UNDO})
 
 
@@ -502,11 +505,23 @@ class Desk:
     ) -> int:
         record = self.journal.run(run)
         self._not_over(record)
-        session = self.view(record.id).session
-        if kind in _ACTS_AGAIN and session is not None and session.frees_locks:
-            more["takes_locks"] = True  # they were free while only branches were awaited
-        draft = Draft(kind, step, data={"by": by, "because": because, **more})
-        return self.journal.append(record.id, [draft])[-1].seq
+        data = {"by": by, "because": because, **more}
+        if kind in _ACTS_AGAIN:
+            return self._wish_to_act(record.id, kind, step, data)
+        return self.journal.append(record.id, [Draft(kind, step, data=data)])[-1].seq
+
+    def _wish_to_act(self, run: str, kind: Kind, step: str | None, data: dict[str, Any]) -> int:
+        """Take the locks with the wish, if they are free while only branches are awaited."""
+        for left in reversed(range(_TRIES)):
+            view = self.view(run)
+            frees = view.session is not None and view.session.frees_locks
+            draft = Draft(kind, step, data={**data, "takes_locks": True} if frees else data)
+            try:
+                return self.journal.append(run, [draft], after=view.seq)[-1].seq
+            except MovedError:
+                if not left:
+                    raise
+        raise AssertionError("unreachable")  # the last try raised
 
     def _not_over(self, record: RunRecord) -> None:
         if self.view(record.id).state.ended:

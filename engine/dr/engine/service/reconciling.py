@@ -232,6 +232,7 @@ class Reconciling:
                 f"run {record.id} has a reconciliation already",
                 hint=f"Look at it with: dr reconcile status {record.id}",
             )
+        _require_none_to_come(at)
         drafts = list(_opening(at, self.clock.now(), who))
         self.journal.append(record.id, drafts, after=at.view.seq)
         at.catch_up()
@@ -367,6 +368,16 @@ def _nothing_proposed(at: Open, case: Case) -> UserError:
         hint=f"Propose something first: dr reconcile resolve {at.record.id} {case.found.id} "
         "--as RESOLUTION --reason '…'",
     )
+
+
+def _require_none_to_come(at: Open) -> None:
+    """Refuse where the run itself will open one: it would take the place of this one."""
+    outline = at.view.created.get("outline") or ()
+    if not at.view.state.ended and any(s.get("uses") == "reconcile.close" for s in outline):
+        raise UserError(
+            f"run {at.record.id} opens its reconciliation by itself",
+            hint=f"Follow it with: dr attach {at.record.id}",
+        )
 
 
 def _opening(at: Open, now: datetime, by: str) -> Iterator[Draft]:
