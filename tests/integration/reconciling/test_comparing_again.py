@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dr.engine.actions.branch_comparison import Bureau
 from dr.engine.core.errors import UserError
 from dr.engine.core.events import Draft, Kind
 from dr.engine.core.reconciliation import Evidence
@@ -44,3 +45,13 @@ def test_a_run_that_will_open_its_reconciliation_gets_none_by_hand(office: Offic
     office.journal.create(other, [Draft(Kind.RUN_CREATED, data={"outline": outline})])
     with pytest.raises(UserError, match="opens its reconciliation by itself"):
         office.reconciling.begin("R-2", "fei")
+
+
+def test_work_of_a_queue_was_never_sent_and_counts_as_lost_by_nobody() -> None:
+    inventory = {
+        "branches": {"north": {"type": "office"}},
+        "branch_types": {"office": {"record": "work", "columns": {"slip": "slip"}}},
+    }
+    bureau = Bureau(inventory, None, None)  # type: ignore[arg-type]
+    assert bureau.type_of("north", "queue").unsent
+    assert not bureau.type_of("north").unsent

@@ -84,11 +84,13 @@ class Bureau:
         return RecordShape.of(self._record([branch]))
 
     def type_of(self, branch: str, via: str = "file") -> BranchType:
-        """Return how evidence that came by ``via`` is read: typed in, told, or as declared."""
+        """Return how evidence that came by ``via`` is read: typed, told, unsent, or as declared."""
         from dr.reconcile.branch_type import BranchType, Source
 
         kind = str(self._branch(branch)["type"])
         declared = BranchType.of(kind, self.types[kind])
+        if via == "queue":
+            return replace(declared, unsent=True)
         sources = {"paper": Source.TYPED, "telephone": Source.TOTALS}
         return replace(declared, source=sources[via]) if via in sources else declared
 
