@@ -128,6 +128,13 @@ def test_a_waiver_is_signed_by_leadership_and_names_what_it_waives(office: Offic
     assert state(office, "north") is BranchState.WAIVED
 
 
+def test_a_waiver_does_not_cover_what_comes_to_light_after_it(office: Office) -> None:
+    office.signing.waive(RUN, ["north"], by="ana", reason="nothing was ever handed in")
+    assert state(office, "north") is BranchState.WAIVED
+    office.compare("north", lost(1), lost(2))
+    assert state(office, "north") is BranchState.WORKING
+
+
 def test_a_waived_branch_is_a_debt_again_when_the_waiver_lapses(office: Office) -> None:
     office.signing.waive(RUN, ["north"], by="ana", reason="x", lasts=timedelta(days=2))
     office.clock.pass_(timedelta(days=3))

@@ -91,8 +91,9 @@ class Bureau:
         declared = BranchType.of(kind, self.types[kind])
         if via == "queue":
             return replace(declared, unsent=True)
-        sources = {"paper": Source.TYPED, "telephone": Source.TOTALS}
-        return replace(declared, source=sources[via]) if via in sources else declared
+        if via == "paper":  # typed in our own words: in yuan, by the bureau's clock
+            return BranchType(f"{kind}, typed in", Source.TYPED, declared.columns)
+        return replace(declared, source=Source.TOTALS) if via == "telephone" else declared
 
     def known_as(self, branch: str) -> tuple[str, ...]:
         """Return the other names by which files may call the branch."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -168,8 +169,9 @@ class Release(Driver[ReleaseInput]):
 def _release_sql(service: Service, parcels: Sequence[str], by: str) -> Iterator[str]:
     statement = _declared(service, "release").strip().rstrip(";")
     for parcel in parcels:
-        said = statement.replace("%(parcel)s", quoted(parcel)).replace("%(by)s", quoted(by))
-        yield f"{said};"
+        values = {"parcel": quoted(parcel), "by": quoted(by)}
+        # in one pass: a parcel may be called like a place
+        yield re.sub(r"%\((parcel|by)\)s", lambda m: values[m[1]], statement) + ";"  # noqa: B023
 
 
 def _declared(service: Service, name: str) -> str:

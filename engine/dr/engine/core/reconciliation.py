@@ -254,11 +254,16 @@ class Session:
         """Return where a branch stands ``now``."""
         if branch.signature is not None and branch.signature.digest == self.digest_of(branch):
             return BranchState.SIGNED
-        if branch.waiver is not None and not _lapsed(branch.waiver, now):
+        if branch.waiver is not None and self._is_waived(branch, branch.waiver, now):
             return BranchState.WAIVED
         if branch.compared is None and branch.owes:
             return BranchState.REFUSED if branch.problem else BranchState.WAITING
         return BranchState.WORKING if branch.open_cases else BranchState.CLEAN
+
+    def _is_waived(self, branch: Branch, waiver: Mapping[str, Any], now: datetime) -> bool:
+        """Whether a waiver counts: it has not lapsed, and is of the branch as it stands now."""
+        signed = (waiver.get("digests") or {}).get(branch.name)
+        return not _lapsed(waiver, now) and signed in {None, self.digest_of(branch)}
 
     def statement_of(self, branch: Branch) -> dict[str, Any]:
         """Return what a branch signs: the session, its evidence, the result, every resolution."""

@@ -196,6 +196,7 @@ class BranchSigning:
                 )
             data = {
                 "branches": list(branches),
+                "digests": {n: at.session.digest_of(at.branch(n)) for n in branches},
                 "by": who,
                 "reason": reason,
                 "expires": utc_text(now + lasts),

@@ -207,7 +207,9 @@ class Comparing:
         inventory = {**at.record.inventory, "branches": some}
         found = collect(self.connections, service_at(at), inventory)
         drafts = list(self._received(at, found))
-        self.reconciling.write(run, lambda _at: drafts)
+        if drafts:
+            again = _opened_again(at, "dr", f"ledgers of {len(drafts)} branches were read again")
+            self.reconciling.write(run, lambda _at: [*again, *drafts])
         return self.recheck(run, branches)
 
     def _received(self, at: Open, found: Collection) -> Iterator[Draft]:
@@ -217,7 +219,8 @@ class Comparing:
             if known and (known[-1].sha256, known[-1].problem) == (sha256, problem):
                 continue
             data = {"branch": name, "sha256": sha256, "name": "ledger", "by": "dr", "via": "sftp"}
-            yield from _taken(at, {**data, "problem": problem} if problem else data)
+            told = {**data, "problem": problem} if problem else data
+            yield Draft(Kind.RECONCILE_RECEIVED, at.session.step, data=told)
 
     def forms(self, run: str) -> list[BranchForms]:
         """Return the numbered forms of every branch, with how many of them were used.
@@ -254,11 +257,14 @@ class Comparing:
         step = at.session.step
 
         def decide(now: Open) -> Sequence[Draft]:
-            return [
+            drafts = [
                 Draft(Kind.RECONCILE_COMPARED, step, data={"branch": name, **result})
                 for name, result in sorted(results.items())
                 if name not in pieces or _pieces(now.branch(name)) == pieces[name]
             ]  # whoever handed in another piece meanwhile compares with it
+            shows = any(_shows_more(now, draft.data) for draft in drafts)
+            because = "a comparison showed more than what was settled"
+            return [*(_opened_again(now, "dr", because) if shows else ()), *drafts]
 
         done = self.reconciling.write(run, decide)
         return {name: done.branch(name) for name in wanted}
@@ -272,6 +278,9 @@ class Comparing:
             for name, pieces in evidence.items()
             if bureau.knows(name)
         }
+        for pieces in evidence.values():
+            for one in pieces:
+                self.store.read(one.sha256)  # refuses what was changed after it was kept
         results: dict[str, Mapping[str, Any]] = {}
         if known:
             results |= bureau.compare(
@@ -325,11 +334,23 @@ def _content(path: Path) -> bytes:
 
 def _taken(at: Open, data: Mapping[str, Any]) -> Iterator[Draft]:
     """Yield the receipt of a file; one that comes late opens the session again."""
-    step = at.session.step
-    if at.session.closed is not None:
-        because = f"a late ledger of {data['branch']}"
-        yield Draft(Kind.RECONCILE_REOPENED, step, data={"by": data["by"], "because": because})
-    yield Draft(Kind.RECONCILE_RECEIVED, step, data=data)
+    yield from _opened_again(at, str(data["by"]), f"a late ledger of {data['branch']}")
+    yield Draft(Kind.RECONCILE_RECEIVED, at.session.step, data=data)
+
+
+def _opened_again(at: Open, by: str, because: str) -> list[Draft]:
+    if at.session.closed is None:
+        return []
+    data = {"by": by, "because": because}
+    return [Draft(Kind.RECONCILE_REOPENED, at.session.step, data=data)]
+
+
+def _shows_more(at: Open, compared: Mapping[str, Any]) -> bool:
+    """Whether a comparison shows something that nobody has settled by agreement."""
+    branch = at.session.branches.get(str(compared["branch"]))
+    known = branch.cases if branch is not None else {}
+    found = (known.get(str(case["id"])) for case in compared.get("cases") or ())
+    return any(case is None or case.how != "accepted" for case in found)
 
 
 def _pieces(branch: Branch) -> list[Evidence]:
