@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -37,23 +37,34 @@ def read_csv(
     gatherer = Gatherer(shape, branch_type, heading)
     gatherer.may_be_rounded = "E+" in text or "e+" in text
     reader = _reader(text, delimiter)
-    try:
-        for _ in range(heading.line):
-            next(reader)
-        first = reader.line_num + 1
-        rows = list(reader) if '"' not in text else None
-        if rows is None or not gatherer.take_all(first, rows):
-            _take_each(gatherer, rows, reader, first)
-    except csv.Error as error:
-        wrong = f"line {reader.line_num}: {error}; what follows was not read"
-        gatherer.problems.append(wrong)
+    lines = _until_wrong(reader, gatherer.problems)
+    for _ in range(heading.line):
+        next(lines)
+    first = reader.line_num + 1
+    rows = list(lines) if '"' not in text else None
+    if rows is None or not gatherer.take_all(first, rows):
+        _take_each(gatherer, rows, reader, lines, first)
     return gatherer.reading(branch, hashlib.sha256(data).hexdigest(), encoding, known_as)
 
 
-def _take_each(gatherer: Gatherer, rows: list[list[str]] | None, reader: Any, first: int) -> None:
+def _until_wrong(reader: Any, problems: list[str]) -> Iterator[list[str]]:
+    """Yield lines up to one that is none; those before it count, and the rest is a problem."""
+    try:
+        yield from reader
+    except csv.Error as error:
+        problems.append(f"line {reader.line_num}: {error}; what follows was not read")
+
+
+def _take_each(
+    gatherer: Gatherer,
+    rows: list[list[str]] | None,
+    reader: Any,
+    lines: Iterable[list[str]],
+    first: int,
+) -> None:
     """Take lines one by one; with a quote mark in the file a line may go over several."""
     if rows is None:
-        for cells in reader:
+        for cells in lines:
             gatherer.take(reader.line_num, cells)
     else:
         for line, cells in enumerate(rows, first):

@@ -116,6 +116,13 @@ def test_a_line_that_is_not_understood_is_told_with_its_number() -> None:
     assert reading.lines == [2, 3, 7]
 
 
+@pytest.mark.parametrize("more", ["", 'R-3,"李,四",1,2026-11-25\r\n'])
+def test_a_line_that_ends_the_reading_takes_none_with_it_that_came_before(more: str) -> None:
+    reading = read((LINES + more + "x" * 200_000 + "\r\n").encode())
+    assert len(reading.rows) == (3 if more else 2)
+    assert [text.endswith("what follows was not read") for text in reading.problems] == [True]
+
+
 def test_a_file_of_another_branch_is_refused() -> None:
     named = BranchType("named", columns=COLUMNS, branch="网点")
     data = "受理号,权利人,金额,受理时间,网点\r\nR-1,张,1,2026-11-25,南湖所\r\n".encode()
