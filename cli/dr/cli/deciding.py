@@ -114,6 +114,25 @@ def _text_of(path: Path) -> str:
         ) from None
 
 
+def signature_in(path: Path) -> str:
+    """Return a signature made elsewhere.
+
+    Raises:
+        OSError: it is no ordinary file.
+        UserError: it is no such signature; an empty one would be signed anew with a key found here.
+    """
+    try:
+        signature = read_ordinary(path)
+    except UnicodeDecodeError:
+        signature = ""
+    if not signature.lstrip().startswith("-----BEGIN SSH SIGNATURE-----"):
+        raise UserError(
+            _("{path} is no SSH signature").format(path=path),
+            hint=_("Name the file that 'ssh-keygen -Y sign' wrote; its name ends in .sig."),
+        )
+    return signature
+
+
 def said_by(session: Session, by: str | None, key: Path | None, statement: Path | None) -> str:
     """Return who decides: ``--by``, the statement, $DR_PERSON, else the owner of the key.
 

@@ -15,7 +15,7 @@ from tests.integration.reconciling.office import Office, lost
 
 def test_a_maker_can_not_check_and_a_second_person_can(office: Office) -> None:
     office.compare("north", lost(1))
-    office.reconciling.propose(RUN, "c1", "lost", by="eva", reason="the paper burnt")
+    office.reconciling.propose(RUN, "c1", resolution="lost", by="eva", reason="the paper burnt")
     with pytest.raises(NotAllowedError, match="maker and checker are two"):
         office.reconciling.approve(RUN, "c1", by="eva")
     office.reconciling.approve(RUN, "c1", by="fei")
@@ -24,7 +24,9 @@ def test_a_maker_can_not_check_and_a_second_person_can(office: Office) -> None:
 
 def test_a_correction_stays_to_be_proven_after_both_agreed(office: Office) -> None:
     office.compare("north", lost(1))
-    office.reconciling.propose(RUN, "c1", "re-enter", by="eva", reason="yes", reference="30077")
+    office.reconciling.propose(
+        RUN, "c1", resolution="re-enter", by="eva", reason="yes", reference="30077"
+    )
     office.reconciling.approve(RUN, "c1", by="cai")
     assert office.case("c1").state is CaseState.APPROVED
     assert office.case("c1").reference == "30077"
@@ -33,21 +35,23 @@ def test_a_correction_stays_to_be_proven_after_both_agreed(office: Office) -> No
 def test_people_of_another_office_may_not_decide(office: Office) -> None:
     office.compare("north", lost(1))
     with pytest.raises(NotAllowedError, match="does not belong to branch 'north'"):
-        office.reconciling.propose(RUN, "c1", "lost", by="dan", reason="no")
+        office.reconciling.propose(RUN, "c1", resolution="lost", by="dan", reason="no")
     assert office.case("c1").state is CaseState.OPEN
 
 
 def test_somebody_nobody_knows_may_not_decide(office: Office) -> None:
     office.compare("north", lost(1))
     with pytest.raises(NotAllowedError, match="not in the inventory"):
-        office.reconciling.propose(RUN, "c1", "lost", by="mallory", reason="no")
+        office.reconciling.propose(RUN, "c1", resolution="lost", by="mallory", reason="no")
 
 
 def test_a_clerk_is_told_who_has_taken_the_case(office: Office) -> None:
     office.compare("north", lost(1))
-    office.reconciling.propose(RUN, "c1", "lost", by="eva", reason="first")
+    office.reconciling.propose(RUN, "c1", resolution="lost", by="eva", reason="first")
     with pytest.raises(UserError, match="was taken by 'eva': lost"):
-        office.another_process().propose(RUN, "c1", "re-enter", by="fei", reason="second")
+        office.another_process().propose(
+            RUN, "c1", resolution="re-enter", by="fei", reason="second"
+        )
     assert office.case("c1").reason == "first"
 
 
@@ -55,7 +59,7 @@ def test_nothing_is_proposed_for_a_case_that_is_settled(office: Office) -> None:
     office.compare("north", lost(1))
     office.compare("north")
     with pytest.raises(UserError, match="is settled"):
-        office.reconciling.propose(RUN, "c1", "lost", by="eva", reason="late")
+        office.reconciling.propose(RUN, "c1", resolution="lost", by="eva", reason="late")
 
 
 def test_of_clerks_who_decide_in_one_moment_exactly_one_becomes_the_maker(office: Office) -> None:
@@ -67,7 +71,7 @@ def test_of_clerks_who_decide_in_one_moment_exactly_one_becomes_the_maker(office
         desk.open(RUN)
         barrier.wait()
         try:
-            desk.propose(RUN, "c1", "lost", by=by, reason=f"by {by}")
+            desk.propose(RUN, "c1", resolution="lost", by=by, reason=f"by {by}")
         except DrError as error:
             errors.append(str(error))
 
@@ -91,7 +95,7 @@ def test_what_rests_on_an_old_look_is_not_written(office: Office) -> None:
 
 def test_a_proposal_that_was_sent_back_is_open_again_with_the_reason(office: Office) -> None:
     office.compare("north", lost(1))
-    office.reconciling.propose(RUN, "c1", "accept", by="eva", reason="fine")
+    office.reconciling.propose(RUN, "c1", resolution="accept", by="eva", reason="fine")
     office.reconciling.dispute(RUN, "c1", by="fei", reason="it is not")
     assert (office.case("c1").state, office.case("c1").reason) == (CaseState.OPEN, "it is not")
 
@@ -100,14 +104,14 @@ def test_a_proposal_that_was_sent_back_is_open_again_with_the_reason(office: Off
 def test_a_word_that_is_no_resolution_changes_nothing(office: Office, resolution: str) -> None:
     office.compare("north", lost(1))
     with pytest.raises(UserError, match="is no resolution"):
-        office.reconciling.propose(RUN, "c1", resolution, by="eva", reason="x")
+        office.reconciling.propose(RUN, "c1", resolution=resolution, by="eva", reason="x")
     assert office.case("c1").state is CaseState.OPEN
 
 
 def test_a_decision_needs_a_reason(office: Office) -> None:
     office.compare("north", lost(1))
     with pytest.raises(UserError, match="a reason is missing"):
-        office.reconciling.propose(RUN, "c1", "lost", by="eva", reason="  ")
+        office.reconciling.propose(RUN, "c1", resolution="lost", by="eva", reason="  ")
 
 
 def test_a_case_is_named_by_a_beginning_that_no_other_has(office: Office) -> None:
@@ -128,7 +132,29 @@ def test_nothing_is_decided_in_a_closed_session_until_it_is_opened_again(office:
     office.compare("north", lost(1))
     office.say(Kind.RECONCILE_CLOSED, how="waived")
     with pytest.raises(UserError, match="is closed"):
-        office.reconciling.propose(RUN, "c1", "lost", by="eva", reason="late")
+        office.reconciling.propose(RUN, "c1", resolution="lost", by="eva", reason="late")
     office.reconciling.reopen(RUN, by="ana", because="eva found the paper")
-    office.reconciling.propose(RUN, "c1", "re-enter", by="eva", reason="found")
+    office.reconciling.propose(RUN, "c1", resolution="re-enter", by="eva", reason="found")
     assert office.case("c1").maker == "eva"
+
+
+@pytest.mark.parametrize("wrong", ["c9", "c2"])
+def test_of_several_cases_all_are_decided_or_none(office: Office, wrong: str) -> None:
+    office.compare("north", lost(1), lost(2))
+    desk = office.reconciling
+    with pytest.raises(UserError, match="no case is called"):
+        desk.propose(RUN, "c1", "c9", resolution="lost", by="eva", reason="gone")
+    assert office.case("c1").state is CaseState.OPEN
+    desk.propose(RUN, "c1", resolution="lost", by="eva", reason="gone")
+    with pytest.raises(UserError):
+        desk.approve(RUN, "c1", wrong, by="fei")
+    with pytest.raises(UserError):
+        desk.dispute(RUN, "c1", wrong, by="fei", reason="it is not")
+    assert office.case("c1").state is CaseState.PROPOSED
+
+
+def test_a_case_that_is_named_twice_is_decided_once(office: Office) -> None:
+    office.compare("north", lost(1))
+    office.reconciling.propose(RUN, "c1", "c1", resolution="lost", by="eva", reason="gone")
+    office.reconciling.approve(RUN, "c1", "c1", by="fei")
+    assert office.case("c1").outcome == "lost"

@@ -51,7 +51,7 @@ def test_nobody_but_the_head_or_the_deputy_signs(office: Office) -> None:
 
 def test_who_made_a_proposal_does_not_sign_for_it(office: Office) -> None:
     office.compare("north", lost(1))
-    office.reconciling.propose(RUN, "c1", "lost", by="cai", reason="gone")
+    office.reconciling.propose(RUN, "c1", resolution="lost", by="cai", reason="gone")
     office.reconciling.approve(RUN, "c1", by="fei")
     with pytest.raises(NotAllowedError, match="proposed case c1"):
         office.signing.sign(RUN, "north", by="cai")

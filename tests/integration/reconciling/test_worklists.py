@@ -153,9 +153,9 @@ def test_without_names_each_branch_with_open_cases_gets_its_list(
 def test_a_case_that_somebody_settled_meanwhile_is_named_and_not_written_over(
     office: Office, lists: WorkLists, out: Path
 ) -> None:
-    office.reconciling.propose(RUN, "c1", "lost", by="fei", reason="first")
+    office.reconciling.propose(RUN, "c1", resolution="lost", by="fei", reason="first")
     office.reconciling.approve(RUN, "c1", by="cai")
-    office.reconciling.propose(RUN, "c2", "lost", by="fei", reason="first")
+    office.reconciling.propose(RUN, "c2", resolution="lost", by="fei", reason="first")
     fill(out, {2: DONE, 3: DONE, 4: DONE})
     taken = lists.take_back(RUN, out, by="eva")
     assert taken.proposed == ["c3"]
@@ -173,7 +173,7 @@ def test_a_case_taken_between_the_look_and_the_write_is_left_alone(
 
     def faster(*args: Any, **more: Any) -> Any:
         monkeypatch.setattr(office.journal, "append", append)
-        office.another_process().propose(RUN, "c1", "lost", by="fei", reason="faster")
+        office.another_process().propose(RUN, "c1", resolution="lost", by="fei", reason="faster")
         return append(*args, **more)
 
     monkeypatch.setattr(office.journal, "append", faster)
@@ -373,7 +373,7 @@ def test_a_formula_in_an_answer_is_its_value_or_nothing_and_never_carried_out(
 
 
 def _approved(office: Office) -> None:
-    office.reconciling.propose(RUN, "c1", "re-enter", by="eva", reason="=yes")
+    office.reconciling.propose(RUN, "c1", resolution="re-enter", by="eva", reason="=yes")
     office.reconciling.approve(RUN, "c1", by="cai")
 
 

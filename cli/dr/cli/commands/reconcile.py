@@ -11,6 +11,7 @@ import click
 
 from dr.cli.command import DrCommand, group, option
 from dr.cli.completing import people, runs
+from dr.cli.deciding import signature_in
 from dr.cli.finding import person, run_id
 from dr.cli.lines import painted
 from dr.cli.network import enter_lab
@@ -286,9 +287,9 @@ def resolve(
             _("name cases and what is to be done with --as, or a list with --from")
         )
     session, who = current(), person(by)
-    desk = session.desk.reconciling
-    for case in cases:
-        desk.propose(run, case, resolution, by=who, reason=reason, reference=reference)
+    session.desk.reconciling.propose(
+        run, *cases, resolution=resolution, by=who, reason=reason, reference=reference
+    )
     _cases_shown(session, run, cases)
     return ExitCode.DONE
 
@@ -300,8 +301,7 @@ def resolve(
 def approve(run: str, cases: tuple[str, ...], by: str | None) -> None:
     """Approve."""
     session, who = current(), person(by)
-    for case in cases:
-        session.desk.reconciling.approve(run, case, by=who)
+    session.desk.reconciling.approve(run, *cases, by=who)
     _cases_shown(session, run, cases)
 
 
@@ -313,8 +313,7 @@ def approve(run: str, cases: tuple[str, ...], by: str | None) -> None:
 def dispute(run: str, cases: tuple[str, ...], reason: str, by: str | None) -> None:
     """Dispute."""
     session, who = current(), person(by)
-    for case in cases:
-        session.desk.reconciling.dispute(run, case, by=who, reason=reason)
+    session.desk.reconciling.dispute(run, *cases, by=who, reason=reason)
     _cases_shown(session, run, cases)
 
 
@@ -369,7 +368,7 @@ def signoff(
 ) -> None:
     """Sign for a branch."""
     session = current()
-    made = signature.read_text(encoding="utf-8") if signature else ""
+    made = signature_in(signature) if signature else ""
     done = session.desk.branch_signing.sign(run, branch, by=person(by), key=key, signature=made)
     _branch_shown(session, run, done)
 

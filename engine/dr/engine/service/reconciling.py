@@ -136,9 +136,9 @@ class Reconciling:
     # -- cases
 
     def propose(
-        self, run: str, case: str, resolution: str, *, by: str, reason: str, reference: str = ""
+        self, run: str, *cases: str, resolution: str, by: str, reason: str, reference: str = ""
     ) -> Case:
-        """Propose what is to be done about a case; who does is its maker.
+        """Propose what is to be done about cases, all or none; who does is their maker.
 
         Args:
             reference: of the correction, where the registration application has one already.
@@ -150,8 +150,7 @@ class Reconciling:
         wanted = _resolution(resolution)
         _require(reason, "a reason", "--reason")
 
-        def decide(at: Open) -> Sequence[Draft]:
-            branch, found = at.case(case)
+        def decide(at: Open, branch: Branch, found: Case) -> Draft:
             who = person_of(at, branch.name, by)
             if not found.is_open:
                 raise _settled(found)
@@ -161,20 +160,19 @@ class Reconciling:
                     hint="Let them change it, or dispute it with: dr reconcile dispute",
                 )
             data = {"resolution": wanted, "reason": reason, "reference": reference}
-            return [decision(at, branch, found, "propose", who, data)]
+            return decision(at, branch, found, "propose", who, data)
 
-        return self.write(run, decide).case(case)[1]
+        return self._decide_all(run, cases, decide)
 
-    def approve(self, run: str, case: str, *, by: str) -> Case:
-        """Approve what the maker proposed; the checker is another person.
+    def approve(self, run: str, *cases: str, by: str) -> Case:
+        """Approve what the makers proposed, all or none; the checker is another person.
 
         Raises:
             NotAllowedError: it is the maker, or nobody of the branch.
             UserError: nothing is proposed.
         """
 
-        def decide(at: Open) -> Sequence[Draft]:
-            branch, found = at.case(case)
+        def decide(at: Open, branch: Branch, found: Case) -> Draft:
             who = person_of(at, branch.name, by)
             if found.state is not CaseState.PROPOSED:
                 raise _settled(found) if not found.is_open else _nothing_proposed(at, found)
@@ -183,26 +181,36 @@ class Reconciling:
                     f"'{who}' proposed this and can not approve it: maker and checker are two",
                     hint="Let another person of the branch approve it.",
                 )
-            return [decision(at, branch, found, "approve", who, {})]
+            return decision(at, branch, found, "approve", who, {})
 
-        return self.write(run, decide).case(case)[1]
+        return self._decide_all(run, cases, decide)
 
-    def dispute(self, run: str, case: str, *, by: str, reason: str) -> Case:
-        """Send a proposal back; the case is open again.
+    def dispute(self, run: str, *cases: str, by: str, reason: str) -> Case:
+        """Send proposals back, all or none; the cases are open again.
 
         Raises:
             UserError: nothing is proposed, or no reason is given.
         """
         _require(reason, "a reason", "--reason")
 
-        def decide(at: Open) -> Sequence[Draft]:
-            branch, found = at.case(case)
+        def decide(at: Open, branch: Branch, found: Case) -> Draft:
             who = person_of(at, branch.name, by)
             if found.state not in {CaseState.PROPOSED, CaseState.APPROVED}:
                 raise _settled(found) if not found.is_open else _nothing_proposed(at, found)
-            return [decision(at, branch, found, "dispute", who, {"reason": reason})]
+            return decision(at, branch, found, "dispute", who, {"reason": reason})
 
-        return self.write(run, decide).case(case)[1]
+        return self._decide_all(run, cases, decide)
+
+    def _decide_all(
+        self, run: str, cases: Sequence[str], decide: Callable[[Open, Branch, Case], Draft]
+    ) -> Case:
+        """Write a decision for each case, all at once or none; return the last of them."""
+
+        def each(at: Open) -> Sequence[Draft]:
+            found = {case.found.id: (branch, case) for branch, case in map(at.case, cases)}
+            return [decide(at, branch, case) for branch, case in found.values()]
+
+        return self.write(run, each).case(cases[-1])[1]
 
     def assign(self, run: str, cases: Sequence[str], *, by: str, owner: str) -> None:
         """Give cases to somebody of their branch."""
