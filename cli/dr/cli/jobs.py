@@ -58,7 +58,8 @@ def job_lines(view: RunView) -> list[Line]:
         line((f"! {place_of(step, unit)} ", "alarm"), job_words(unit.stop or {}))
         for step, unit in view.jobs_left()
     ]
-    if any((unit.stop or {}).get("outcome") == "left" for _step, unit in view.jobs_left()):
+    left = any((unit.stop or {}).get("outcome") == "left" for _step, unit in view.jobs_left())
+    if left and not view.state.ended:
         command = f"dr abort {view.id} --kill-jobs --because …"
         lines.append(line("  " + _("to end it as well: {command}").format(command=command)))
     return lines

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dr.cli.gate_screen import GatePage, draw_gate
+from dr.cli.jobs import job_lines
 from dr.cli.lines import Line, painted, text_of
 from dr.cli.outline import outline_of
 from dr.cli.plan_screen import draw_plan
@@ -17,6 +18,8 @@ from dr.cli.screen import Frame, draw, next_command
 from dr.cli.text import use
 from dr.cli.width import cells
 from dr.engine.core.events import Kind
+from dr.engine.core.states import RunState
+from dr.engine.core.view import RunView, StepView, UnitView
 from dr.engine.service.progress import Progress, Waiting
 from tests.sample_run import (
     APPROVED,
@@ -265,3 +268,19 @@ def test_what_a_step_waits_for_is_not_cut_off_by_a_long_title() -> None:
     outline = [{**step, "title": {"en": "A title " * 20, "zh": ""}} for step in OUTLINE]
     text = _text(draw(_frame(created_differently(ASKS, outline=outline), width=80)))
     assert ": for an approval" in text
+
+
+@pytest.mark.parametrize(
+    ("state", "offered"), [(RunState.RUNNING, True), (RunState.ABORTED, False)]
+)
+def test_ending_a_job_that_was_left_is_offered_only_while_the_run_can_do_it(
+    state: RunState,
+    offered: bool,
+) -> None:
+    view = RunView("R-1")
+    view.state, view.abort = state, {"by": "liu.yang"}
+    unit = UnitView("db-b", stop={"outcome": "left", "detail": ""})
+    view.steps["promote"] = StepView("promote", units={"db-b": unit})
+    said = "\n".join(map(text_of, job_lines(view)))
+    assert "promote @ db-b" in said
+    assert ("--kill-jobs" in said) is offered
