@@ -17,6 +17,9 @@ from dr.reconcile.read_xlsx import read_xlsx
 from dr.reconcile.reading import Reading, Values
 from dr.reconcile.shape import RecordShape
 
+_WORKBOOK = b"PK\x03\x04"
+"""How a workbook begins, and no text does."""
+
 
 def read_evidence(
     branch: str,
@@ -50,7 +53,10 @@ def _read(
     known_as: tuple[str, ...],
     parameters: Mapping[str, Any] | None,
 ) -> Reading:
-    match branch_type.source:
+    source = branch_type.source
+    if source is Source.CSV and data.startswith(_WORKBOOK):
+        source = Source.XLSX  # saved by a spreadsheet; its columns are called alike
+    match source:
         case Source.CSV:
             return read_csv(branch, data, branch_type, shape, known_as)
         case Source.XLSX:

@@ -229,6 +229,15 @@ def test_a_template_that_is_filled_in_reads_back_digit_for_digit() -> None:
     assert reading.complete
 
 
+def test_a_workbook_is_read_as_one_where_the_branch_hands_in_csv_as_a_rule() -> None:
+    book = load_workbook(io.BytesIO(xlsx_template(CSV, SHAPE)))
+    for column, value in enumerate(("R-1", "张伟", "1", "2026-11-25 08:30:00"), 1):
+        book.worksheets[0].cell(2, column).value = value
+    out = io.BytesIO()
+    book.save(out)
+    assert [row[0] for row in read(out.getvalue(), CSV).rows] == ["R-1"]
+
+
 def test_a_csv_template_has_a_byte_order_mark_and_reads_as_an_empty_ledger() -> None:
     template = csv_template(CSV, SHAPE)
     assert template.startswith(b"\xef\xbb\xbf")
