@@ -81,9 +81,14 @@ class Sshd:
     def kill_everything(self) -> None:
         """Kill the listener and every connection of it, as a crash of the service would."""
         assert self.process is not None
-        for pid in _children(self.process.pid):
-            with suppress(ProcessLookupError):  # it may be ending by itself
-                os.kill(pid, signal.SIGKILL)
+        os.kill(self.process.pid, signal.SIGSTOP)  # else it takes a connection meanwhile
+        for _ in range(100):
+            connections = _children(self.process.pid)
+            for pid in connections:
+                with suppress(ProcessLookupError):  # it may be ending by itself
+                    os.kill(pid, signal.SIGKILL)
+            if not connections or all(_is_dead(pid) for pid in connections):
+                break
         self.stop()
 
     def stop(self) -> None:
@@ -136,6 +141,17 @@ def _keygen(path: Path) -> None:
     subprocess.run(
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", str(path)], check=True
     )
+
+
+def _is_dead(pid: int) -> bool:
+    """Whether a process is gone, or only its listener has not heard of it."""
+    try:
+        return (
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+            == "Z"
+        )
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def _children(pid: int) -> list[int]:
