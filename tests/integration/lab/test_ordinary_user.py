@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deadline import WaitFor
+from tests.deadline import WaitFor, wait_for
 from tests.integration.lab.ordinary import OrdinaryUser, files_of, ordinary_user
 from tests.integration.lab.traces import Traces, traces
 
@@ -73,9 +73,10 @@ def test_nothing_of_the_lab_is_roots(lab: OrdinaryUser) -> None:
 
 
 def test_business_and_files_can_be_spoilt(lab: OrdinaryUser) -> None:
-    for words in (("lost-holes", "--count", "1"), ("file-bom",)):
-        said = lab.lab("spoil", *words)
-        assert said.returncode == 0, said.stderr
+    # refused, with nothing changed, until the branches have registered enough
+    wait_for(lambda: lab.lab("spoil", "lost-holes", "--count", "1").returncode == 0, 30)
+    said = lab.lab("spoil", "file-bom")
+    assert said.returncode == 0, said.stderr
     lost, file = json.loads(lab.lab("truth").stdout)
     there = f"SELECT count(*) FROM registration WHERE slip = '{lost['key']}'"  # noqa: S608
     assert _sql(lab, "db-a", there) == "0"
