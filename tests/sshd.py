@@ -97,6 +97,8 @@ class Sshd:
             self.process.kill()
             self.process.wait(10)
             self.process = None
+            # a child that was just forked holds the socket until it becomes a session
+            wait_for(lambda: not self._listens(), 10, "the closed port")
 
     def change_host_key(self) -> None:
         """Do what a reinstallation does."""
