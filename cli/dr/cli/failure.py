@@ -25,6 +25,9 @@ _SYSTEM_HINTS = {
     errno.EACCES: _RIGHTS,
     errno.EPERM: _RIGHTS,
     errno.EROFS: N_("The disk is mounted read-only: 'findmnt' shows it."),
+    errno.EINVAL: N_("Name an ordinary file: 'ls -l' shows what it is."),
+    errno.EEXIST: N_("Name a folder: 'ls -l' shows what is there."),
+    errno.ENOTDIR: N_("Name a folder: 'ls -l' shows what is there."),
 }
 
 

@@ -25,6 +25,11 @@ _LEFT = {
     "another": N_("row {row}: case {case} was filled in by {who}, who hands the list in with --by"),
 }
 _FOLDER = click.Path(path_type=Path, file_okay=False)
+_RUN = click.argument("run", shell_complete=runs)
+_BRANCHES = click.argument("branches", nargs=-1, metavar="[BRANCH]...")
+_TO = option(
+    "-o", "--output", "folder", type=_FOLDER, required=True, help=N_("The folder to write to.")
+)
 
 
 @command(
@@ -35,9 +40,9 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
         "text. Take a filled-in list back with 'dr reconcile resolve RUN --from FILE --by MAKER'."
     ),
 )
-@click.argument("run", shell_complete=runs)
-@click.argument("branches", nargs=-1, metavar="[BRANCH]...")
-@option("-o", "--output", "folder", type=_FOLDER, required=True, help=N_("The folder to write to."))
+@_RUN
+@_BRANCHES
+@_TO
 def worklist(run: str, branches: tuple[str, ...], folder: Path) -> None:
     """Write work-lists."""
     session = current()
@@ -54,9 +59,9 @@ def worklist(run: str, branches: tuple[str, ...], folder: Path) -> None:
         "it exact."
     ),
 )
-@click.argument("run", shell_complete=runs)
-@click.argument("branches", nargs=-1, metavar="[BRANCH]...")
-@option("-o", "--output", "folder", type=_FOLDER, required=True, help=N_("The folder to write to."))
+@_RUN
+@_BRANCHES
+@_TO
 def corrections(run: str, branches: tuple[str, ...], folder: Path) -> None:
     """Write corrections."""
     session = current()
@@ -72,7 +77,7 @@ def corrections(run: str, branches: tuple[str, ...], folder: Path) -> None:
     ),
 )
 @click.argument("run", required=False, shell_complete=runs)
-@click.argument("branches", nargs=-1, metavar="[BRANCH]...")
+@_BRANCHES
 @option("-o", "--output", "folder", type=_FOLDER, help=N_("The folder to write to."))
 def report(run: str | None, branches: tuple[str, ...], folder: Path | None) -> None:
     """Write reports."""

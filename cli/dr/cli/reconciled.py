@@ -190,7 +190,7 @@ def form_lines(forms: Sequence[BranchForms]) -> list[Line]:
             (N_("stolen"), each.stolen, "bad"),
         ):
             if ranges:
-                shown = ", ".join(f"{first}-{last}" for first, last in ranges)
+                shown = ", ".join(map(str, ranges))
                 lines.append(line("  ", (_(word), style), f" {count(ranges)}: {shown}"))
         if each.used is not None:
             lines.append(line("  ", _("used {n}").format(n=each.used)))
@@ -201,7 +201,7 @@ def form_lines(forms: Sequence[BranchForms]) -> list[Line]:
             lines.append(line("  ", (say(what_of(what)), "bad"), f": {', '.join(numbers)}"))
     stolen = [r for each in forms for r in each.stolen]
     total = _("stolen in all {n}: {ranges}").format(
-        n=count(stolen), ranges=", ".join(f"{first}-{last}" for first, last in stolen) or "-"
+        n=count(stolen), ranges=", ".join(map(str, stolen)) or "-"
     )
     return [*lines, line((total, "strong"))]
 

@@ -152,6 +152,24 @@ def in_host(
             os.close(fd)
 
 
+def started_in_host(directory: Path, host: str, argv: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start ``argv`` inside ``host``, as :func:`host_command` says, with pipes of our own."""
+    words, environment, fds = host_command(directory, host, argv)
+    try:
+        return subprocess.Popen(
+            words,
+            env=dict(environment),
+            cwd="/",
+            pass_fds=fds,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
 def shell(directory: Path, host: str, argv: Sequence[str] = ()) -> int:
     """Give this terminal to a shell (or ``argv``) inside ``host``; return its exit code."""
     words, environment, fds = host_command(directory, host, argv or ["bash", "-i"])

@@ -73,7 +73,7 @@ class FieldDifference:
     severity: Severity = Severity.MAJOR
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class SerialRange:
     """Serial numbers ``first`` to ``last``, both included, behind a common prefix."""
 

@@ -1,6 +1,6 @@
 """What a branch handed in, kept as the bytes that came: under their SHA-256, never changed.
 
-A better file does not replace an older one; it says which one it supersedes.
+A better file does not replace an older one: both are kept.
 """
 
 from __future__ import annotations
@@ -9,57 +9,15 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from dr.engine.core.errors import DrError
-from dr.engine.core.values import utc_text
-from dr.reconcile.branch_type import Source
 
 
 class EvidenceError(DrError):
     """Evidence can not be used: what the branch did is unknown, and nothing was compared."""
 
     code = "evidence"
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """One piece of evidence.  ``via`` is how it came: upload, sftp, telephone, paper.
-
-    Attributes:
-        sha256: of the bytes as they came; the store has them under it.
-        by: who handed it in; ``supersedes`` the SHA-256 of what it corrects.
-        attached: SHA-256 of pictures that belong to it.
-    """
-
-    branch: str
-    source: Source
-    sha256: str
-    size_bytes: int
-    filename: str
-    received_at: datetime
-    via: str = ""
-    by: str = ""
-    supersedes: str = ""
-    attached: tuple[str, ...] = ()
-
-    def to_data(self) -> dict[str, Any]:
-        """Return it as JSON data, for the journal."""
-        return {
-            "branch": self.branch,
-            "source": self.source.value,
-            "sha256": self.sha256,
-            "size_bytes": self.size_bytes,
-            "filename": self.filename,
-            "received_at": utc_text(self.received_at),
-            "via": self.via,
-            "by": self.by,
-            "supersedes": self.supersedes,
-            "attached": list(self.attached),
-        }
 
 
 class EvidenceStore:

@@ -34,6 +34,18 @@ def parse_serial(text: str) -> tuple[str, int, int] | None:
     return (prefix, int(digits), len(digits)) if digits.isascii() and digits else None
 
 
+def printed_range(first: str, last: str) -> SerialRange:
+    """Return the range of two serials as they are printed; the second has the prefix of the first.
+
+    Raises:
+        ValueError: one of them does not end with digits.
+    """
+    one, other = parse_serial(first), parse_serial(last)
+    if one is None or other is None:
+        raise ValueError(first, last)
+    return SerialRange(one[0], one[1], other[1], one[2] if one[2] == other[2] else 0)
+
+
 def gaps_between(
     runs: Sequence[tuple[int, int]], strangers: Sequence[int], prefix: str, width: int
 ) -> list[SerialRange]:

@@ -51,6 +51,14 @@ class SerialRegister:
     blocks: tuple[SerialBlock, ...] = ()
     forms: Mapping[str, FormState] = field(default_factory=dict)
 
+    def by_number(self) -> SerialRegister:
+        """Return it for a centre that keeps bare numbers: without what is printed before them."""
+        parsed = ((parse_serial(text), state) for text, state in self.forms.items())
+        return SerialRegister(
+            tuple(replace(block, prefix="") for block in self.blocks),
+            {str(serial[1]): state for serial, state in parsed if serial},
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Doubled:
@@ -105,10 +113,15 @@ def audit(
     if not relation.shape.serial:
         return SerialFindings()
     auditor = _Auditor(relation, session, windowed)
+    if relation.types[relation.shape.serial] in INTEGERS:
+        register = register.by_number()
     besides = set(explained)
     numbers = auditor.numbers(besides)
     doubled = auditor.doubled(numbers)
-    strangers = numbers_of([*strange, *(d.serial for d in doubled)])
+    elsewhere = auditor.out_of_block(register.blocks, numbers)
+    strangers = numbers_of(
+        [*strange, *(d.serial for d in doubled), *(serial for _, _, serial in elsewhere)]
+    )
     gaps = [
         (branch, gap)
         for (branch, prefix), each in numbers.items()
@@ -119,7 +132,7 @@ def audit(
     return SerialFindings(
         tuple(auditor.confirmed(gaps)),
         doubled,
-        auditor.out_of_block(register.blocks, numbers),
+        elsewhere,
         auditor.not_usable(register.forms),
     )
 

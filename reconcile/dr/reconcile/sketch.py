@@ -13,7 +13,7 @@ of two parts of the hash, which SQL can sum as well.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -78,14 +78,6 @@ def check_of(value: int) -> int:
 def index_of(value: int, table: int, bits: int) -> int:
     """Return in which cell of a table a hash lies."""
     return (value >> (_SHIFT * table)) & ((1 << bits) - 1)
-
-
-def sketch_of(elements: Iterable[tuple[int, int]], bits: int) -> dict[Place, Cell]:
-    """Return the sketch of hashes with their locators, as one SELECT makes it on a database."""
-    cells: dict[Place, Cell] = {}
-    for value, locator in elements:
-        _add(cells, value, locator, 1, bits)
-    return cells
 
 
 def difference(left: Sketch, right: Sketch) -> dict[Place, Cell]:

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Iterable
 from hashlib import sha256
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dr.reconcile.sketch import Cell, check_of, decode, difference, index_of, sketch_of
+from dr.reconcile.sketch import TABLES, Cell, Place, check_of, decode, difference, index_of
 
 
 def mixed(number: int) -> int:
     """Return a hash of a small number: cells tell elements apart by bits that look random."""
     return int.from_bytes(sha256(b"%d" % number).digest()[:8], "big", signed=True)
+
+
+def sketch_of(elements: Iterable[tuple[int, int]], bits: int) -> dict[Place, Cell]:
+    """Return the sketch of hashes with their locators, as a SELECT makes it on a database."""
+    cells: dict[Place, Cell] = {}
+    for value, locator in elements:
+        for table in range(TABLES):
+            cell = cells.setdefault((table, index_of(value, table, bits)), Cell())
+            cell.count += 1
+            cell.check += check_of(value)
+            cell.hashes += value
+            cell.locators += locator
+    return cells
 
 
 _INT64 = st.integers(0, 2**32).map(mixed)

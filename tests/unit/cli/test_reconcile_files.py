@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,31 @@ def test_corrections_are_written_as_csv_and_json(run: str, dr: Dr, workspace: Pa
     assert said.out == "c/corrections-all.csv\nc/corrections-all.json\n"
     (one,) = json.loads((workspace / "c/corrections-all.json").read_text(encoding="utf-8"))["cases"]
     assert (one["do"], one["order"], one["checker"]) == ("void", "not_needed", "fei")
+
+
+@pytest.mark.parametrize("kind", ["empty", "binary", "text", "pipe", "folder", "none"])
+def test_a_file_that_is_no_signature_signs_nothing(
+    run: str, dr: Dr, workspace: Path, kind: str
+) -> None:
+    path = workspace / "made.sig"
+    match kind:
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case "none":
+            pass
+        case _:
+            path.write_bytes({"empty": b"", "binary": b"\xff\x00", "text": b"signed"}[kind])
+    said = dr("reconcile", "signoff", run, "north", "--by", "cai", "--signature", str(path))
+    assert said.code != 0
+    assert "made.sig" in said.err
+    assert "hint:" in said.err
+    branches = json.loads(dr("reconcile", "status", run, "--json").out)["branches"]
+    assert [(b["state"], b["signed_by"]) for b in branches] == [("working", None)]
+
+
+def test_what_is_no_folder_takes_no_files_and_the_person_is_told(run: str, dr: Dr) -> None:
+    said = dr("reconcile", "worklist", run, "-o", "/dev/null")
+    assert said.code != 0
+    assert "hint:" in said.err

@@ -212,6 +212,18 @@ def test_what_was_settled_is_counted_and_summed_by_what_became_of_it() -> None:
     stand = totals(told.session, told.now)
     assert stand.settled == {"re-enter": 1, "lost": 1}
     assert stand.settled_value == {"re-enter": Decimal(5), "lost": Decimal(7)}
+    assert stand.settled_unpriced == {"re-enter": 0, "lost": 0}
+
+
+def test_what_was_settled_without_anybody_knowing_its_value_is_no_zero() -> None:
+    told = Told("a")
+    told.compare("a", lost(1, amount="5"), lost(2, amount=""))
+    for case in ("c1", "c2"):
+        told.decide("a", case, "propose", "ma", resolution="lost")
+        told.decide("a", case, "approve", "xu")
+    stand = totals(told.session, told.now)
+    assert stand.settled_value == {"lost": Decimal(5)}
+    assert stand.settled_unpriced == {"lost": 1}
 
 
 def test_only_branches_that_handed_nothing_in_are_overdue() -> None:

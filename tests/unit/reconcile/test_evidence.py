@@ -16,7 +16,7 @@ from openpyxl import Workbook, load_workbook
 
 from dr.reconcile.branch_type import BranchType, Source
 from dr.reconcile.by_hand import Total, read_totals, read_typed, told_totals, typed_receipts
-from dr.reconcile.evidence import Evidence, EvidenceError, EvidenceStore
+from dr.reconcile.evidence import EvidenceError, EvidenceStore
 from dr.reconcile.intake import preview, read_evidence
 from dr.reconcile.ledger import Told
 from dr.reconcile.reading import Reading
@@ -281,13 +281,6 @@ def test_a_folder_that_takes_nothing_is_an_error_with_a_hint(tmp_path: Path) -> 
     with pytest.raises(EvidenceError, match="can not be kept") as caught:
         EvidenceStore(tmp_path / "file").keep(b"x")
     assert "hand the file in again" in caught.value.hint
-
-
-def test_evidence_as_data_names_what_it_supersedes() -> None:
-    at = datetime(2026, 11, 25, tzinfo=UTC)
-    data = Evidence("b1", Source.CSV, "ab", 3, "a.csv", at, supersedes="cd").to_data()
-    assert data["supersedes"] == "cd"
-    assert data["received_at"].startswith("2026-11-25T00:00:00")
 
 
 def test_typed_receipts_are_evidence_like_any_other() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dr.engine.service.forms import count, forms_of
+from dr.engine.service.forms import count, forms_of, range_of
+from dr.reconcile.breaks import SerialRange
 
 BLOCKS: list[dict[str, Any]] = [
     {"branch": "a", "first": 1, "last": 100, "kind": "issued"},
@@ -15,11 +16,13 @@ BLOCKS: list[dict[str, Any]] = [
 
 
 def test_both_ends_of_a_range_belong_to_it() -> None:
-    assert count([(91, 100), (5, 5)]) == 11
+    assert count([SerialRange("", 91, 100), SerialRange("", 5, 5)]) == 11
 
 
 def test_a_stolen_form_that_was_used_is_counted_apart() -> None:
-    a, b = forms_of(BLOCKS, None, {(1, 100): 40, (91, 100): 2, (101, 200): 7})
+    found = {(1, 100): 40, (91, 100): 2, (101, 200): 7}
+    used = {range_of({"first": f, "last": t}): number for (f, t), number in found.items()}
+    a, b = forms_of(BLOCKS, None, used)
     assert (a.used, a.stolen_used, b.used, b.stolen_used) == (40, 2, 7, 0)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from dr.cli.reconciled import (
     session_data,
     session_lines,
 )
+from dr.cli.sayings import say_error
 from dr.cli.session import Session, current
 from dr.cli.text import N_, _, ngettext
 from dr.engine.core.errors import ExitCode
@@ -220,24 +221,29 @@ def preview(run: str, branch: str, file: Path) -> None:
     "recheck",
     N_(
         "Compare again with the recovered database: what was corrected is proven by it.\n\n"
-        "With --fetch the ledgers of branches that dr can reach are read again first. Without "
-        "BRANCH all of them are compared."
+        "With --fetch the ledgers of branches that dr can reach are read again first; exit 1 when "
+        "one could not be. Without BRANCH all of them are compared."
     ),
 )
 @click.argument("run", shell_complete=runs)
 @click.argument("branches", nargs=-1, metavar="[BRANCH]...")
 @option("--fetch", is_flag=True, help=N_("Read the branches' ledgers again first."))
-def recheck(run: str, branches: tuple[str, ...], fetch: bool) -> None:
+def recheck(run: str, branches: tuple[str, ...], fetch: bool) -> int:
     """Compare again."""
     session = current()
     enter_lab(session)
+    unread: Mapping[str, str] = {}
     with session.desk.comparing(run) as comparing:
         if fetch:
-            comparing.fetch(run, branches)
+            unread = comparing.fetch(run, branches)
         else:
             comparing.recheck(run, branches)
     at = session.desk.reconciling.open(run)
-    _shown(session, at.record.id, at.session)
+    _shown(session, at.record.id, at.session, unread=unread)
+    for name, because in unread.items():
+        words = _("the ledger of {branch} could not be read again: {because}")
+        session.say(words.format(branch=name, because=say_error(because)))
+    return ExitCode.FAILED if unread else ExitCode.DONE
 
 
 @_add(
@@ -479,9 +485,18 @@ def reopen(run: str, because: str, by: str | None) -> None:
     _shown(session, run, done)
 
 
-def _shown(session: Session, run: str, found: Reconciliation, *, everything: bool = False) -> None:
+def _shown(
+    session: Session,
+    run: str,
+    found: Reconciliation,
+    *,
+    everything: bool = False,
+    unread: Mapping[str, str] | None = None,
+) -> None:
     if session.json:
-        session.result({"v": 1, **session_data(run, found, _now(), found.branches.values())})
+        told = {} if unread is None else {"unread": unread}
+        data = session_data(run, found, _now(), found.branches.values())
+        session.result({"v": 1, **data, **told})
     else:
         lines = session_lines(run, found, _now(), everything=everything)
         click.echo(painted(lines, colour=session.colour))

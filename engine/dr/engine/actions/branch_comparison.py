@@ -21,7 +21,7 @@ from dr.engine.core.values import Secret
 if TYPE_CHECKING:  # psycopg and calamine are heavy, and few commands compare
     from dr.reconcile.branch_type import BranchType
     from dr.reconcile.branches import BranchOutcome, Comparison
-    from dr.reconcile.breaks import Break
+    from dr.reconcile.breaks import Break, SerialRange
     from dr.reconcile.relation import Wire
     from dr.reconcile.serials import SerialRegister
     from dr.reconcile.shape import RecordShape
@@ -157,23 +157,21 @@ class Bureau:
                     for path, via in pieces
                 ],
                 expected=expected,
-                register=self._register(),
+                register=self.register(),
                 audit=everybody,
                 snapshot=seen,
             )
         names = {name: evidence_name(path.name for path, _ in p) for name, p in evidence.items()}
         return dict(_results(run, found, names, expected, everybody=everybody))
 
-    def used_forms(
-        self, host: str, ranges: Sequence[tuple[int, int]]
-    ) -> dict[tuple[int, int], int]:
+    def used_forms(self, host: str, ranges: Sequence[SerialRange]) -> dict[SerialRange, int]:
         """Return how many records of the database stand on numbers of each range.
 
         Raises:
             RetryableError: the database does not answer.
             RefusedError: no record is declared, or it has no serial number.
         """
-        from dr.reconcile.relation import Relation, snapshot
+        from dr.reconcile.relation import INTEGERS, Relation, snapshot
         from dr.reconcile.shape import RecordShape
 
         record = self._record(())
@@ -185,15 +183,23 @@ class Bureau:
             )
         with self._wire(host) as wire, snapshot(wire):
             relation = Relation.open(wire, record["query"], RecordShape.of(record))
+            bare = relation.types[serial] in INTEGERS  # nothing is kept but the number
             found = relation.ask(
                 f"""
-SELECT r.first, r.last, count(q.n) FROM unnest(%(f)s::bigint[], %(l)s::bigint[]) AS r (first, last)
-LEFT JOIN (SELECT q."{serial}"::text::numeric AS n FROM {relation.source}
-           WHERE q."{serial}"::text ~ '^[0-9]+$') AS q ON q.n BETWEEN r.first AND r.last
-GROUP BY 1, 2""",  # noqa: S608 - a name that ledgers.yaml was checked for
-                {"f": [first for first, _ in ranges], "l": [last for _, last in ranges]},
+SELECT r.i, count(q.n)
+FROM unnest(%(p)s::text[], %(f)s::bigint[], %(l)s::bigint[])
+     WITH ORDINALITY AS r (prefix, first, last, i)
+LEFT JOIN (SELECT rtrim(s.serial, '0123456789') AS prefix,
+                  substring(s.serial from '[0-9]+$')::numeric AS n
+           FROM (SELECT q."{serial}"::text AS serial FROM {relation.source}) AS s) AS q
+ON q.prefix = r.prefix AND q.n BETWEEN r.first AND r.last GROUP BY 1""",  # noqa: S608 - a name that ledgers.yaml was checked for
+                {
+                    "p": ["" if bare else each.prefix for each in ranges],
+                    "f": [each.first for each in ranges],
+                    "l": [each.last for each in ranges],
+                },
             )
-        return {(int(first), int(last)): int(number) for first, last, number in found}
+        return {ranges[int(i) - 1]: int(number) for i, number in found}
 
     def _record(self, evidence: Iterable[str]) -> Mapping[str, Any]:
         kinds = {self.types[self._branch(name)["type"]]["record"] for name in evidence}
@@ -216,26 +222,24 @@ GROUP BY 1, 2""",  # noqa: S608 - a name that ledgers.yaml was checked for
         found: Mapping[str, Any] = (self.inventory.get("branches") or {}).get(name) or {}
         return found
 
-    def _register(self) -> SerialRegister | None:
-        from dr.reconcile.serial_ranges import SerialBlock
+    def register(self) -> SerialRegister | None:
+        """Return what is known of numbered forms; None when the inventory says nothing."""
+        from dr.reconcile.serial_ranges import SerialBlock, printed_range, texts_of
         from dr.reconcile.serials import FormState, SerialRegister
 
         blocks = self.inventory.get("serial_blocks") or ()
         if not blocks:
             return None
         states = {"void": FormState.VOID, "stolen": FormState.STOLEN}
-        forms = {
-            str(number): states[block["kind"]]
-            for block in blocks
-            if block["kind"] in states
-            for number in range(block["first"], block["last"] + 1)
-        }
-        issued = tuple(
-            SerialBlock(str(block["branch"]), "", block["first"], block["last"])
-            for block in blocks
-            if block["kind"] == "issued" and block["branch"] != BUREAU
-        )
-        return SerialRegister(issued, forms)
+        forms: dict[str, FormState] = {}
+        issued: list[SerialBlock] = []
+        for block in blocks:
+            each = printed_range(str(block["first"]), str(block["last"]))
+            if block["kind"] in states:
+                forms |= dict.fromkeys(texts_of(each), states[block["kind"]])
+            elif block["branch"] != BUREAU:
+                issued.append(SerialBlock(block["branch"], each.prefix, each.first, each.last))
+        return SerialRegister(tuple(issued), forms)
 
     def _password(self, value: object) -> str:
         if isinstance(value, Mapping):

@@ -67,6 +67,7 @@ class ReconcileClose(Driver[ReconcileCloseInputs]):
             "open_cases": "integer",
             "settled": "map",
             "settled_value": "map",
+            "settled_unpriced": "map",
             "at_risk": "string",
             "unpriced": "integer",
             "critical": "integer",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from dr.engine.core.canonical import digest, plain
+from dr.engine.core.canonical import digest, plain, texts
 from dr.engine.core.events import Draft, Kind
 from dr.engine.core.model import Runbook, Step
 from dr.engine.core.ports import RunRecord
@@ -255,18 +255,6 @@ def _reads(
 def entry_names(diff: Mapping[str, Any]) -> set[str]:
     """Return the names of the entries of the inventory that differ: hosts, groups, services …"""
     return {str(entry["name"]) for entry in diff["inventory"]}
-
-
-def texts(value: Any) -> Iterator[str]:
-    """Yield every text in JSON data that stands for a value."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from texts(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from texts(inner)
 
 
 def in_the_way(view: RunView, proposal: Mapping[str, Any]) -> list[str]:

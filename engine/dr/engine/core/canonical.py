@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -53,6 +53,18 @@ def plain(value: object) -> Any:  # noqa: PLR0911 - one line for each type
             return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
         case _:
             raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def texts(value: object) -> Iterator[str]:
+    """Yield every text in JSON data that stands for a value, however deep."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from texts(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from texts(inner)
 
 
 def canonical_bytes(value: object) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -19,6 +19,7 @@ class Totals:
     """How a session stands.  ``at_risk`` is the sum of known amounts of open cases.
 
     ``unpriced`` counts the open cases of which nobody knows the amount: they are not zero.
+    ``settled_value`` and ``settled_unpriced`` say the same of those settled, by resolution.
     """
 
     branches: int
@@ -26,6 +27,7 @@ class Totals:
     open_cases: int
     settled: Mapping[str, int]
     settled_value: Mapping[str, Decimal]
+    settled_unpriced: Mapping[str, int]
     at_risk: Decimal
     unpriced: int
     critical: int
@@ -47,23 +49,30 @@ def totals(session: Session, now: datetime) -> Totals:
             states[state] = states.get(state, 0) + 1
         cases.extend(branch.cases.values())
     still = [case for case in cases if case.is_open]
-    settled: dict[str, int] = {}
-    value: dict[str, Decimal] = {}
+    settled: dict[str, list[Case]] = {}
     for case in cases:
         if not case.is_open:
-            settled[case.outcome] = settled.get(case.outcome, 0) + 1
-            value[case.outcome] = value.get(case.outcome, Decimal()) + (amount(case) or Decimal())
+            settled.setdefault(case.outcome, []).append(case)
     return Totals(
         branches=sum(states.values()),
         states=states,
         open_cases=len(still),
-        settled=settled,
-        settled_value=value,
-        at_risk=sum((a for a in map(amount, still) if a is not None), Decimal()),
-        unpriced=sum(amount(case) is None for case in still),
+        settled={how: len(those) for how, those in settled.items()},
+        settled_value={how: _known(those) for how, those in settled.items()},
+        settled_unpriced={how: _unpriced(those) for how, those in settled.items()},
+        at_risk=_known(still),
+        unpriced=_unpriced(still),
         critical=sum(case.found.critical for case in still),
         oldest=min((case.since for case in still), default=None),
     )
+
+
+def _known(cases: Sequence[Case]) -> Decimal:
+    return sum((a for a in map(amount, cases) if a is not None), Decimal())
+
+
+def _unpriced(cases: Sequence[Case]) -> int:
+    return sum(amount(case) is None for case in cases)
 
 
 def open_cases(session: Session) -> list[Case]:
@@ -128,6 +137,7 @@ def totals_data(stand: Totals) -> dict[str, Any]:
         "open_cases": stand.open_cases,
         "settled": dict(sorted(stand.settled.items())),
         "settled_value": {k: str(v) for k, v in sorted(stand.settled_value.items())},
+        "settled_unpriced": dict(sorted(stand.settled_unpriced.items())),
         "at_risk": str(stand.at_risk),
         "unpriced": stand.unpriced,
         "critical": stand.critical,

@@ -11,6 +11,7 @@ from typing import Any
 
 import tenacity
 
+from dr.engine.core.canonical import texts
 from dr.engine.core.errors import (
     ActionError,
     DrError,
@@ -29,7 +30,7 @@ from dr.engine.core.states import IllegalTransitionError, StepState
 from dr.engine.core.values import UNKNOWN, utc_text
 from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.proofs import require_proofs
-from dr.engine.runtime.recorder import HeldBackError, StoppedError, texts
+from dr.engine.runtime.recorder import HeldBackError, StoppedError
 from dr.engine.runtime.validity import approved_until, ask_anew
 from dr.engine.runtime.world import AttemptWorld
 

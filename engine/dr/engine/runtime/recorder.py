@@ -6,12 +6,12 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Any
 
-from dr.engine.core.canonical import plain
+from dr.engine.core.canonical import plain, texts
 from dr.engine.core.errors import (
     DrError,
     JournalBusyError,
@@ -326,18 +326,6 @@ class Recorder:
     def _masked(self, draft: Draft) -> Draft:
         data = _walk(draft.data, self.redact)
         return Draft(draft.kind, draft.step, draft.host, draft.attempt, data, draft.until)
-
-
-def texts(value: Any) -> Iterator[str]:
-    """Yield every text in ``value``, however deep."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from texts(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from texts(inner)
 
 
 def _walk(value: Any, redact: Callable[[str], str]) -> Any:

@@ -23,10 +23,10 @@ from dr.engine.core.ports import Secrets
 from dr.engine.core.reconciliation import Branch, Evidence, Session
 from dr.engine.core.values import Secret
 from dr.engine.service.authority import known_person
-from dr.engine.service.forms import BranchForms, forms_of
+from dr.engine.service.evidence import read_given
+from dr.engine.service.forms import BranchForms, forms_of, range_of
 from dr.engine.service.reconciling import Open, Reconciling, person_of
 from dr.inventory.directory import Directory
-from dr.inventory.ordinary import open_ordinary
 from dr.reconcile.evidence import EvidenceStore
 
 if TYPE_CHECKING:
@@ -194,8 +194,12 @@ class Comparing:
         declared = (at.record.inventory.get("branches") or {}).get(branch) or {}
         return understood(branch, content, declared, sequence_names(service_at(at)))
 
-    def fetch(self, run: str, branches: Sequence[str] = ()) -> dict[str, Branch]:
+    def fetch(self, run: str, branches: Sequence[str] = ()) -> dict[str, str]:
         """Fetch the ledgers of branches whose host can be read, and compare.
+
+        Returns:
+            The branches whose ledger could not be read, which were compared with what they had
+            handed in before; and why.
 
         Raises:
             UserError: no such branch.
@@ -210,7 +214,8 @@ class Comparing:
         if drafts:
             again = _opened_again(at, "dr", f"ledgers of {len(drafts)} branches were read again")
             self.reconciling.write(run, lambda _at: [*again, *drafts])
-        return self.recheck(run, branches)
+        self.recheck(run, branches)
+        return {name: why for name, why in found.unknown.items() if name not in found.contents}
 
     def _received(self, at: Open, found: Collection) -> Iterator[Draft]:
         for name, content in sorted(found.contents.items()):
@@ -236,7 +241,7 @@ class Comparing:
                 f"the inventory of run {at.record.id} has no register of forms",
                 hint="Put serial-blocks.csv beside branches.yaml before the next run.",
             )
-        ranges = [(int(block["first"]), int(block["last"])) for block in blocks]
+        ranges = [range_of(block) for block in blocks]
         used = self._bureau(at).used_forms(_host(at.session), ranges)
         return forms_of(blocks, at.session, used)
 
@@ -316,14 +321,7 @@ class Comparing:
 
 
 def _content(path: Path) -> bytes:
-    try:
-        with open_ordinary(path) as stream:
-            content = stream.read(_MOST_BYTES + 1)
-    except OSError as error:
-        raise UserError(
-            f"the file {path} cannot be read: {(error.strerror or '').lower()}",
-            hint=f"Type 'ls -l {path}' to see why.",
-        ) from None
+    content = read_given(path, _MOST_BYTES)
     if len(content) > _MOST_BYTES:
         raise UserError(
             f"{path} is larger than {_MOST_BYTES >> 20} MiB",

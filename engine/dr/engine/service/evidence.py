@@ -1,4 +1,4 @@
-"""Typed evidence that a person gives with an answer; files are hashed and kept."""
+"""Evidence that a person gives, typed or as a file; files are hashed and kept."""
 
 from __future__ import annotations
 
@@ -171,11 +171,28 @@ def keep_file(path: Path, keep: Path | None) -> dict[str, Any]:
                 stream.seek(0)
                 told["kept"] = _copied(stream.read, keep, mark.hexdigest())
     except OSError as error:
-        raise UserError(
-            f"the file {path} cannot be read: {(error.strerror or '').lower()}",
-            hint=f"Type 'ls -l {path}' to see why.",
-        ) from None
+        raise _unreadable(path, error) from None
     return told
+
+
+def read_given(path: Path, most_bytes: int) -> bytes:
+    """Return the bytes of a file that a person names; of a larger one as many as tell that it is.
+
+    Raises:
+        UserError: it can not be read, or is a pipe, a device, a socket or a folder.
+    """
+    try:
+        with open_ordinary(path) as stream:
+            return stream.read(most_bytes + 1)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> UserError:
+    return UserError(
+        f"the file {path} cannot be read: {(error.strerror or '').lower()}",
+        hint=f"Type 'ls -l {path}' to see why.",
+    )
 
 
 def _copied(read: Callable[[int], bytes], keep: Path, sha256: str) -> str:

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from dr.engine.core.reconciliation import Session
+from dr.reconcile.breaks import SerialRange
+from dr.reconcile.serial_ranges import printed_range
 
 _AUDITED = ("serial_gap", "serial_dup", "serial_out_of_block", "serial_void")
-
-Range = tuple[int, int]
-"""First and last number, both included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +25,20 @@ class BranchForms:
     """
 
     branch: str
-    issued: tuple[Range, ...] = ()
-    void: tuple[Range, ...] = ()
-    stolen: tuple[Range, ...] = ()
+    issued: tuple[SerialRange, ...] = ()
+    void: tuple[SerialRange, ...] = ()
+    stolen: tuple[SerialRange, ...] = ()
     used: int | None = None
     stolen_used: int | None = None
     found: Mapping[str, tuple[str, ...]] | None = None
 
     def to_data(self) -> dict[str, Any]:
-        """Return it as JSON data."""
+        """Return it as JSON data; ``printed`` has the ranges as they stand on the forms."""
+        held = {"issued": self.issued, "void": self.void, "stolen": self.stolen}
         return {
             "branch": self.branch,
-            "issued": [list(r) for r in self.issued],
-            "void": [list(r) for r in self.void],
-            "stolen": [list(r) for r in self.stolen],
+            **{kind: [[r.first, r.last] for r in ranges] for kind, ranges in held.items()},
+            "printed": {kind: [str(r) for r in ranges] for kind, ranges in held.items()},
             "issued_count": count(self.issued),
             "void_count": count(self.void),
             "stolen_count": count(self.stolen),
@@ -49,15 +48,20 @@ class BranchForms:
         }
 
 
-def count(ranges: Iterable[Range]) -> int:
+def count(ranges: Iterable[SerialRange]) -> int:
     """Return how many numbers ranges have together."""
-    return sum(last - first + 1 for first, last in ranges)
+    return sum(each.count for each in ranges)
+
+
+def range_of(block: Mapping[str, Any]) -> SerialRange:
+    """Return the numbers of a line of the register."""
+    return printed_range(str(block["first"]), str(block["last"]))
 
 
 def forms_of(
     blocks: Sequence[Mapping[str, Any]],
     session: Session | None,
-    used: Mapping[Range, int] | None = None,
+    used: Mapping[SerialRange, int] | None = None,
 ) -> list[BranchForms]:
     """Return the forms of every branch that the register names.
 
@@ -74,19 +78,19 @@ def _of_branch(
     name: str,
     blocks: Sequence[Mapping[str, Any]],
     session: Session | None,
-    used: Mapping[Range, int] | None,
+    used: Mapping[SerialRange, int] | None,
 ) -> BranchForms:
-    own: dict[str, list[Range]] = {"issued": [], "void": [], "stolen": []}
+    own: dict[str, list[SerialRange]] = {"issued": [], "void": [], "stolen": []}
     for block in blocks:
         if block["branch"] == name:
-            own[block["kind"]].append((int(block["first"]), int(block["last"])))
+            own[block["kind"]].append(range_of(block))
     return BranchForms(
         branch=name,
         issued=tuple(sorted(own["issued"])),
         void=tuple(sorted(own["void"])),
         stolen=tuple(sorted(own["stolen"])),
-        used=None if used is None else sum(used.get(r, 0) for r in own["issued"]),
-        stolen_used=None if used is None else sum(used.get(r, 0) for r in own["stolen"]),
+        used=None if used is None else sum(used[r] for r in own["issued"]),
+        stolen_used=None if used is None else sum(used[r] for r in own["stolen"]),
         found=_found(session, name),
     )
 

@@ -12,11 +12,11 @@ from dr.engine.core.errors import DrError, Problem, UserError
 from dr.engine.core.events import Draft
 from dr.engine.core.reconciliation import Branch, Case, CaseState
 from dr.engine.service.comparing import service_at
+from dr.engine.service.evidence import read_given
 from dr.engine.service.reconciling import Open, Reconciling, decision, person_of
 from dr.incidents.reconciliation.filing import file_word
 from dr.incidents.report.filing import write_whole
 from dr.inventory.directory import Directory
-from dr.inventory.ordinary import open_ordinary
 from dr.reconcile.case_answers import (
     LARGEST_BYTES,
     Answer,
@@ -116,7 +116,7 @@ class WorkLists:
             NotAllowedError: the person is not of the branch.
             UserError: the file can not be read, or the session is closed.
         """
-        content = _content(path)
+        content = read_given(path, LARGEST_BYTES)
         answers = read_answers(path.name, content)
         at = self.reconciling.open(run)
         _require_own(at, path.name, answers)
@@ -193,17 +193,6 @@ def _accepted(branch: str, ledger: Ledger) -> Iterator[Accepted]:
     for entry in ledger.entries:
         if entry.told is not Told.FAILED:
             yield Accepted(branch, entry.key, entry.at, entry.line, entry.parcel)
-
-
-def _content(path: Path) -> bytes:
-    try:
-        with open_ordinary(path) as stream:
-            return stream.read(LARGEST_BYTES + 1)
-    except OSError as error:
-        raise UserError(
-            f"the file {path} cannot be read: {(error.strerror or '').lower()}",
-            hint=f"Type 'ls -l {path}' to see why.",
-        ) from None
 
 
 def _require_own(at: Open, name: str, answers: Answers) -> None:

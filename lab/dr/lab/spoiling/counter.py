@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import select
 import shlex
 import subprocess
@@ -11,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from dr.lab.enter import host_command
+from dr.lab.enter import started_in_host
 from dr.lab.errors import LabError
 from dr.lab.office import BOOK
 from dr.lab.spoiling.plans import FOLDER, HandIn
@@ -41,7 +40,7 @@ class Counter:
     def __init__(self, directory: Path, branch: str) -> None:
         self._directory, self.branch = directory, branch
         words = ["/usr/bin/python3", "-I", "-S", "-c", _HOLD, BOOK, str(_PATIENCE_S)]
-        self._process = _start(directory, branch, words)
+        self._process = started_in_host(directory, branch, words)
         self.text = ""
 
     def wait(self) -> None:
@@ -84,7 +83,7 @@ class Counter:
         self._run(["sh", "-c", script, target], file.data or b"")
 
     def _run(self, words: Sequence[str], data: bytes = b"") -> None:
-        process = _start(self._directory, self.branch, words)
+        process = started_in_host(self._directory, self.branch, words)
         try:
             _, said = process.communicate(data, timeout=_PATIENCE_S)
         except subprocess.TimeoutExpired:
@@ -125,23 +124,6 @@ class Counter:
                 pipe.close()
 
 
-def _start(directory: Path, host: str, words: Sequence[str]) -> subprocess.Popen[bytes]:
-    command, environment, fds = host_command(directory, host, words)
-    try:
-        return subprocess.Popen(
-            command,
-            env=dict(environment),
-            cwd="/",
-            pass_fds=fds,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-    finally:
-        for fd in fds:
-            os.close(fd)
-
-
 @contextmanager
 def closed_counters(directory: Path, branches: Sequence[str]) -> Iterator[dict[str, Counter]]:
     """Let every office finish its case and start none; they go on afterwards."""
@@ -175,7 +157,7 @@ def handed_in(directory: Path, branch: str, most_bytes: int = 1 << 26) -> dict[s
 
 
 def _output(directory: Path, branch: str, words: Sequence[str]) -> bytes:
-    process = _start(directory, branch, words)
+    process = started_in_host(directory, branch, words)
     data, said = process.communicate(timeout=_PATIENCE_S)
     if process.returncode != 0:
         raise LabError(f"the branch '{branch}' could not be read: {said.decode().strip()}")

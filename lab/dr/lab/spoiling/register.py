@@ -6,14 +6,13 @@ import json
 import os
 import select
 import shlex
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from dr.lab.enter import host_command, in_host
+from dr.lab.enter import in_host, started_in_host
 from dr.lab.errors import LabError
 from dr.lab.postgres import DATABASE, SOCKET_DIR
 from dr.lab.spoiling.plans import Change
@@ -40,23 +39,7 @@ class Register:
 
     def __init__(self, directory: Path, host: str) -> None:
         self.host = host
-        words = [*_PSQL, "-d", DATABASE]
-        command, environment, fds = host_command(directory, host, words)
-        try:
-            self._psql = subprocess.Popen(
-                command,
-                env=dict(environment),
-                cwd="/",
-                pass_fds=fds,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                bufsize=0,
-            )
-        finally:
-            for fd in fds:
-                os.close(fd)
+        self._psql = started_in_host(directory, host, [*_PSQL, "-d", DATABASE])
         self._left = b""
         self.ask("SET lock_timeout = '10s'")
         self.ask("SET statement_timeout = '25s'")
@@ -70,7 +53,7 @@ class Register:
         """
         assert self._psql.stdin  # noqa: S101  it is a pipe
         with suppress(BrokenPipeError):
-            self._psql.stdin.write(f"{sql};\n\\echo :ROW_COUNT\n\\echo '{_END}'\n")
+            self._psql.stdin.write(f"{sql};\n\\echo :ROW_COUNT\n\\echo '{_END}'\n".encode())
             self._psql.stdin.flush()
         return self._answer()
 
@@ -130,7 +113,8 @@ class Register:
     def _broken(self) -> LabError:
         self._psql.kill()
         assert self._psql.stderr  # noqa: S101  it is a pipe
-        said = " ".join(self._psql.stderr.read().split()) or "no answer in time"
+        words = self._psql.stderr.read().decode(errors="replace").split()
+        said = " ".join(words) or "no answer in time"
         return LabError(
             f"the register on '{self.host}' could not be spoilt: {said}",
             hint="Nothing was changed; look at the lab with 'dr lab status'.",
