@@ -11,9 +11,10 @@ import pytest
 
 from dr.engine.core.events import Kind
 from dr.lab.api import break_
+from dr.lab.enter import started_in_host
 from dr.lab.spoiling import spoil, truth_of
 from tests.acceptance.conftest import SceneFactory
-from tests.acceptance.scene import Scene, until
+from tests.acceptance.scene import PSQL, Scene, until
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
@@ -101,6 +102,34 @@ def test_every_form_is_accounted_for(scene: Scene) -> None:
     gaps = {key for each in by.values() for key in each["found"].get("serial_gap", ())}
     told = {t.key for t in truth_of(scene.lab) if t.break_class == "serial_gap"}
     assert told <= gaps, "what the late branch alone can explain is a gap too, until it answers"
+
+
+def test_the_copy_at_the_dr_centre_is_compared_where_it_lies(scene: Scene) -> None:
+    behind = scene.slips("db-b") - scene.slips("dr-a")
+    answer = scene.json("reconcile", "copy", "last", "dr-a", "--everything", expect=None)
+    assert answer["records"]["copy"] > 30_000
+    found = {each["key"]: each["what"] for each in answer["found"]}
+    assert behind <= found.keys() <= scene.slips("db-b")
+    assert set(found.values()) <= {"extra_central"}
+
+
+def test_a_comparison_that_is_killed_leaves_the_session_as_it_stood(scene: Scene) -> None:
+    before = scene.events(Kind.RECONCILE_COMPARED)
+    sql = "BEGIN; LOCK TABLE registration IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)"
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'dr reconcile'"
+    with started_in_host(scene.lab, "db-b", [*PSQL, sql]) as holder:
+        try:
+            with scene.beside("reconcile", "recheck", "last") as command:
+                blocked = f"{waits} AND wait_event_type = 'Lock'"
+                until(lambda: scene.ask("db-b", blocked) != "0", 20, "the comparison")
+                command.kill()
+        finally:
+            ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = "
+            scene.ask("db-b", f"{ends}$${sql}$$ AND pid <> pg_backend_pid()")
+            holder.wait(20)
+    assert scene.events(Kind.RECONCILE_COMPARED) == before
+    scene.dr("reconcile", "recheck", "last")
+    assert len(scene.events(Kind.RECONCILE_COMPARED)) > len(before)
 
 
 def test_a_file_of_another_branch_is_refused_and_kept(scene: Scene, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from dr.engine.core.values import utc_text
 from dr.engine.service.forms import BranchForms, count
 
 if TYPE_CHECKING:  # calamine and psycopg are heavy, and most commands read no ledger
+    from dr.engine.actions.branch_copies import CopyFindings
     from dr.reconcile.intake import Preview
 
 _STYLES = {
@@ -119,8 +120,8 @@ def _about(branch: Branch) -> str:
     )
 
 
-def case_lines(cases: Sequence[Case]) -> list[Line]:
-    """Return each case with both versions side by side."""
+def case_lines(cases: Sequence[Case], theirs: str = "") -> list[Line]:
+    """Return each case with both versions side by side; ``theirs`` is what is not the database."""
     lines: list[Line] = []
     for case in cases:
         found = case.found
@@ -133,10 +134,28 @@ def case_lines(cases: Sequence[Case]) -> list[Line]:
                 f"  {found.parcel}  {found.amount}  ", state, said,
             )
         )  # fmt: skip
-        for word, side in ((N_("branch"), found.ledger), (N_("database"), found.central)):
+        for word, side in ((theirs or _("branch"), found.ledger), (_("database"), found.central)):
             if side:
-                lines.append(line("    ", (_(word), "dim"), "  ", _record(side, found.fields)))
+                lines.append(line("    ", (word, "dim"), "  ", _record(side, found.fields)))
     return lines
+
+
+def copy_lines(host: str, found: CopyFindings, now: datetime) -> list[Line]:
+    """Return how a copy differs from the recovered database."""
+    told = _("{host} has {there} records, the recovered database {here}")
+    lines = [line((told.format(host=host, there=found.there, here=found.here), "dim"))]
+    return lines + case_lines([Case(each, since=now) for each in found.found], _("copy"))
+
+
+def copy_data(host: str, found: CopyFindings, handed_in: Sequence[str] | None) -> dict[str, Any]:
+    """Return the same as JSON data; ``handed_in`` is None when nothing was to be."""
+    told = {} if handed_in is None else {"handed_in": list(handed_in)}
+    return {
+        "copy": host,
+        "records": {"copy": found.there, "database": found.here},
+        "found": [each.to_data() for each in found.found],
+        **told,
+    }
 
 
 def _record(side: Mapping[str, str], fields: Sequence[str]) -> str:

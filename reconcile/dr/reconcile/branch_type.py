@@ -40,6 +40,7 @@ class BranchType:
             then every line is business that the centre acknowledged.
         branch: the header that names the branch, so that another's file is told; "" when none.
         unsent: every line is of a queue: the centre has not got it yet.
+        partial: it is no account of all that the branch did: what it does not have says nothing.
         total_words: what the first cells of a line of totals begin with; such lines are left out.
     """
 
@@ -55,6 +56,7 @@ class BranchType:
     acknowledged: frozenset[str] = frozenset({"ok", "acknowledged", "done", "已确认", "成功"})
     failed: frozenset[str] = frozenset({"refused", "failed", "rejected", "error", "拒绝", "失败"})
     unsent: bool = False
+    partial: bool = False
     total_words: tuple[str, ...] = TOTAL_WORDS
 
     @classmethod

@@ -18,7 +18,7 @@ from dr.reconcile.ledger import Told
 from dr.reconcile.matching import Candidate
 from dr.reconcile.moments import parse_moment
 from dr.reconcile.reading import Reading, Values
-from dr.reconcile.relation import Relation, Row
+from dr.reconcile.relation import Row
 from dr.reconcile.shape import RecordShape
 from dr.reconcile.window import Window
 
@@ -55,10 +55,14 @@ class BranchWork:
 
 
 class Desk:
-    """Looks at the branches of one type, one after the other."""
+    """Looks at the branches of one type, one after the other.
+
+    Args:
+        cut: to how many characters the centre's values are cut, by column (``Relation.cut``).
+    """
 
     def __init__(
-        self, shape: RecordShape, branch_type: BranchType, relation: Relation, window: Window
+        self, shape: RecordShape, branch_type: BranchType, cut: Sequence[int], window: Window
     ) -> None:
         self.shape = shape
         self.canon = Canon(shape, branch_type.zone, branch_type.ten_thousands)
@@ -68,7 +72,7 @@ class Desk:
         self._same_zone = branch_type.zone == shape.zone
         self._moment = shape.place(shape.moment)
         self._key = shape.place(shape.key)
-        self._cut = [relation.plain_length(name) for name in shape.names]
+        self._cut = cut
 
     def lines(self, reading: Reading) -> list[Values]:
         """Return the rows that belong to the window and the centre should have."""

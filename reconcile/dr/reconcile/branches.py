@@ -15,22 +15,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
-from dr.reconcile.branch_type import BranchType, Source
+from dr.reconcile.branch_type import Source
 from dr.reconcile.branch_work import BranchWork, Desk
 from dr.reconcile.breaks import Break
-from dr.reconcile.by_hand import Total, read_totals
+from dr.reconcile.by_hand import Total
 from dr.reconcile.canon import CANON_VERSION
 from dr.reconcile.classify import Book
-from dr.reconcile.evidence import EvidenceError
-from dr.reconcile.fingerprints import (
-    Fingerprint,
-    central_fingerprints,
-    fingerprint,
-)
-from dr.reconcile.intake import read_evidence
-from dr.reconcile.reading import Reading
+from dr.reconcile.fingerprints import NOTHING, Fingerprint, central_fingerprints
+from dr.reconcile.first_look import Eye, Look, Submission
+from dr.reconcile.readers import look_at_all
 from dr.reconcile.relation import Relation, Row
 from dr.reconcile.resolving import resolve
 from dr.reconcile.serials import SerialRegister
@@ -39,8 +33,6 @@ from dr.reconcile.totals import note_totals
 
 _AT_ONCE = 50_000
 """Records of the centre that are fetched together."""
-_KEPT = 200_000
-"""Rows of evidence that stay in memory for a second look; others are read again."""
 
 
 class BranchState(StrEnum):
@@ -51,20 +43,6 @@ class BranchState(StrEnum):
     CLEAN = "clean"
     BREAKS = "breaks"
     TOTALS_ONLY = "totals_only"
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """Evidence of a branch that counts now; ``path`` is where the store keeps its bytes.
-
-    A branch may have several, such as its ledger, receipts typed in, a queue of unsent work; the
-    later ones add what the earlier ones do not have.
-    """
-
-    branch: str
-    branch_type: BranchType
-    path: Path
-    known_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,22 +83,6 @@ class Comparison:
     looked_at: int = 0
 
 
-@dataclass
-class _Seen:
-    """A piece of evidence after it was read once."""
-
-    submission: Submission
-    desk: Desk
-    names: tuple[str, ...]
-    fingerprint: Fingerprint
-    doubts: bool
-    reading: Reading | None
-    unread: tuple[str, ...] = ()
-    refused: int = 0
-    evidence: str = ""
-    encoding: str = ""
-
-
 def compare_branches(
     session: Session,
     relation: Relation,
@@ -157,7 +119,7 @@ class _Pass:
         self._relation = relation
         self._submissions = submissions
         self._book = Book(session, relation.shape)
-        self._desks: dict[str, Desk] = {}
+        self._eye = Eye(session, relation.shape, relation.cut)
         self._rejected: dict[str, str] = {}
         self._totals: dict[str, tuple[Total, ...]] = {}
         self._central: dict[tuple[str, ...], Mapping[str, Fingerprint]] = {}
@@ -179,25 +141,27 @@ class _Pass:
             self._session.id, tuple(breaks), outcomes, snapshot, looked_at=len(unequal)
         )
 
-    def _is_unequal(self, pieces: Sequence[_Seen]) -> bool:
+    def _is_unequal(self, pieces: Sequence[Look]) -> bool:
         first = pieces[0]
         return len(pieces) > 1 or first.doubts or self._of_centre(first) != first.fingerprint
 
-    def _look(self) -> dict[str, list[_Seen]]:
+    def _look(self) -> dict[str, list[Look]]:
         """Read all evidence while the centre computes its fingerprints."""
-        seen: list[_Seen] = []
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="centre") as pool:
             asked = self._ask_centre(pool)
-            kept = 0
-            for submission in self._submissions:
-                found = self._see(submission, keep=kept < _KEPT)
-                if found is not None:
-                    seen.append(found)
-                    kept += found.fingerprint.count if found.reading else 0
+            looks = look_at_all(self._eye, self._submissions)
             self._central = {names: future.result() for names, future in asked.items()}
+        seen: list[Look] = []
+        for look in looks:
+            if look.rejected:
+                self._rejected[look.submission.branch] = look.rejected
+            elif look.totals is not None:
+                self._totals[look.submission.branch] = look.totals
+            else:
+                seen.append(look)
         for names in {s.names for s in seen} - self._central.keys():
             self._central[names] = self._fingerprints(names)
-        by_branch: dict[str, list[_Seen]] = {}
+        by_branch: dict[str, list[Look]] = {}
         for each in seen:
             if each.submission.branch not in self._rejected:
                 by_branch.setdefault(each.submission.branch, []).append(each)
@@ -219,62 +183,10 @@ class _Pass:
         session = self._session
         return central_fingerprints(self._relation, names, session.salt, session.window)
 
-    def _see(self, submission: Submission, *, keep: bool) -> _Seen | None:
-        """Read one branch's evidence; None when it can not be used or has totals only."""
-        branch = submission.branch
-        try:
-            if submission.branch_type.source is Source.TOTALS:
-                self._totals[branch] = read_totals(branch, submission.path.read_bytes())
-                return None
-            reading = self._read(submission)
-        except EvidenceError as error:
-            self._rejected[branch] = error.message
-            return None
-        except OSError as error:
-            self._rejected[branch] = f"its evidence can not be read: {error.strerror}"
-            return None
-        desk = self._desk(submission.branch_type)
-        lines = desk.lines(reading)
-        places = [i for i, n in enumerate(desk.shape.names) if n not in reading.absent]
-        whole = len(places) == len(desk.shape.names)
-        rows = lines if whole else [[row[i] for i in places] for row in lines]
-        return _Seen(
-            submission,
-            desk,
-            desk.names(reading),
-            fingerprint(rows, self._session.salt),
-            desk.doubts(reading, lines),
-            reading if keep else None,
-            reading.problems,
-            len(reading.refused),
-            reading.evidence,
-            reading.encoding,
-        )
+    def _of_centre(self, seen: Look) -> Fingerprint:
+        return self._central[seen.names].get(seen.submission.branch, NOTHING)
 
-    def _read(self, submission: Submission) -> Reading:
-        return read_evidence(
-            submission.branch,
-            submission.path.read_bytes(),
-            submission.branch_type,
-            self._relation.shape,
-            known_as=submission.known_as,
-            parameters={
-                "since": self._session.window.texts(submission.branch_type.zone)[0],
-                "until": self._session.window.texts(submission.branch_type.zone)[1],
-            },
-        )
-
-    def _desk(self, branch_type: BranchType) -> Desk:
-        if branch_type.name not in self._desks:
-            self._desks[branch_type.name] = Desk(
-                self._relation.shape, branch_type, self._relation, self._session.window
-            )
-        return self._desks[branch_type.name]
-
-    def _of_centre(self, seen: _Seen) -> Fingerprint:
-        return self._central[seen.names].get(seen.submission.branch, Fingerprint())
-
-    def _work(self, unequal: Sequence[list[_Seen]]) -> Iterator[tuple[Desk, BranchWork]]:
+    def _work(self, unequal: Sequence[list[Look]]) -> Iterator[tuple[Desk, BranchWork]]:
         """Fetch the centre's records of many branches at once, and settle what is the same."""
         within, parameters = self._relation.within(self._session.window)
         for part in self._parts(unequal):
@@ -285,18 +197,24 @@ class _Pass:
             for pieces in part:
                 yield self._settled(pieces, central[pieces[0].submission.branch])
 
-    def _settled(self, pieces: Sequence[_Seen], central: list[Row]) -> tuple[Desk, BranchWork]:
+    def _settled(self, pieces: Sequence[Look], central: list[Row]) -> tuple[Desk, BranchWork]:
         work, left = BranchWork(pieces[0].submission.branch), central
+        types = [piece.submission.branch_type for piece in pieces]
+        is_partial = all(kind.partial or kind.unsent for kind in types)
         for piece in pieces:
-            reading = piece.reading or self._read(piece.submission)
-            left = piece.desk.settle(work, reading, left)
-            if len(pieces) > 1:
-                work.keys |= piece.desk.keys_of(reading)
-        work.central = [pieces[0].desk.of_centre(row) for row in left]
-        return pieces[0].desk, work
+            reading = piece.reading or self._eye.read(piece.submission)
+            left = self._eye.desk(piece.submission.branch_type).settle(work, reading, left)
+            if len(pieces) > 1 or is_partial:
+                work.keys |= self._eye.desk(piece.submission.branch_type).keys_of(reading)
+        desk = self._eye.desk(pieces[0].submission.branch_type)
+        work.central = [desk.of_centre(row) for row in left]
+        if is_partial:
+            key = desk.shape.place(desk.shape.key)
+            work.central = [one for one in work.central if one.canon[key] in work.keys]
+        return desk, work
 
-    def _parts(self, unequal: Sequence[list[_Seen]]) -> Iterator[list[list[_Seen]]]:
-        part: list[list[_Seen]] = []
+    def _parts(self, unequal: Sequence[list[Look]]) -> Iterator[list[list[Look]]]:
+        part: list[list[Look]] = []
         size = 0
         for pieces in unequal:
             part.append(pieces)
@@ -308,7 +226,7 @@ class _Pass:
             yield part
 
     def _outcomes(
-        self, seen: Mapping[str, Sequence[_Seen]], expected: frozenset[str]
+        self, seen: Mapping[str, Sequence[Look]], expected: frozenset[str]
     ) -> dict[str, BranchOutcome]:
         counts: dict[str, int] = {}
         for found in self._book.breaks.values():
@@ -327,7 +245,7 @@ class _Pass:
             outcomes[name] = BranchOutcome(name, BranchState.WAITING, breaks=counts.get(name, 0))
         return dict(sorted(outcomes.items()))
 
-    def _outcome(self, pieces: Sequence[_Seen], breaks: int) -> BranchOutcome:
+    def _outcome(self, pieces: Sequence[Look], breaks: int) -> BranchOutcome:
         branch = pieces[0].submission.branch
         unread = tuple(problem for piece in pieces for problem in piece.unread)
         refused = sum(piece.refused for piece in pieces)

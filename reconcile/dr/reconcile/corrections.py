@@ -17,10 +17,13 @@ from typing import Any, Final
 
 from dr.engine.core.reconciliation import PROVEN, Case, CaseState, Resolution, Session
 from dr.engine.core.values import utc_text
+from dr.reconcile.canon import canoniser
 from dr.reconcile.harmless import csv_text
+from dr.reconcile.shape import BUREAU_ZONE, Column, Kind
 
 VERSION: Final = 1
 _LATE = datetime.max.replace(tzinfo=UTC)
+_code = canoniser(Column("number", Kind.CODE), BUREAU_ZONE)
 
 
 class Order(StrEnum):
@@ -68,7 +71,7 @@ def corrections_of(
         ledgers: what each branch's compared ledger holds, of every branch of the session that
             could be read; those that are not among them make an order unknown.
     """
-    known = {(a.branch, a.key): a for of in ledgers.values() for a in of}
+    known = {(a.branch, _same(a.key)): a for of in ledgers.values() for a in of}
     unread = [name for name in session.branches if name not in ledgers]
     present = _present(session, ledgers)
     silent = _unlisted(session)
@@ -81,6 +84,11 @@ def corrections_of(
     return sorted(found, key=_place)
 
 
+def _same(number: str) -> str:
+    """Return a number so that two ways of writing it are the same."""
+    return _code(number) or ""
+
+
 def _place(correction: Correction) -> tuple[datetime, int, str, str]:
     found = correction.case.found
     return correction.at or _LATE, correction.line or 0, found.branch, found.id
@@ -91,7 +99,7 @@ def _present(
 ) -> dict[str, list[Accepted]]:
     """Return by parcel what ledgers hold and the database has."""
     absent = {
-        (branch.name, case.found.key)
+        (branch.name, _same(case.found.key))
         for branch in session.branches.values()
         for case in branch.cases.values()
         if not case.found.central and (case.is_open or case.how == "accepted")
@@ -99,15 +107,15 @@ def _present(
     found: dict[str, list[Accepted]] = {}
     for of in ledgers.values():
         for accepted in of:
-            if accepted.parcel and (accepted.branch, accepted.key) not in absent:
-                found.setdefault(accepted.parcel, []).append(accepted)
+            if accepted.parcel and (accepted.branch, _same(accepted.key)) not in absent:
+                found.setdefault(_same(accepted.parcel), []).append(accepted)
     return found
 
 
 def _unlisted(session: Session) -> set[str]:
     """Return the parcels with business in the database that no ledger dates."""
     return {
-        case.found.parcel
+        _same(case.found.parcel)
         for branch in session.branches.values()
         for case in branch.cases.values()
         if case.found.central and not case.found.ledger and case.is_open
@@ -122,7 +130,7 @@ def _correction(
     silent: Collection[str],
 ) -> Correction:
     found = case.found
-    own = known.get((found.branch, found.key))
+    own = known.get((found.branch, _same(found.key)))
     at, line = (own.at, own.line) if own else (None, None)
     if case.resolution is not Resolution.RE_ENTER:
         return Correction(case, at, line, Order.NOT_NEEDED)
@@ -130,14 +138,13 @@ def _correction(
         return Correction(case, at, line, Order.UNKNOWN, "when it was accepted is not known")
     if not found.parcel:
         return Correction(case, at, line, Order.UNKNOWN, "its parcel is not known")
-    others = [
-        a for a in present.get(found.parcel, ()) if (a.branch, a.key) != (own.branch, own.key)
-    ]
+    parcel = _same(found.parcel)
+    others = [a for a in present.get(parcel, ()) if (a.branch, a.key) != (own.branch, own.key)]
     later = tuple(a for a in others if _after(a, own))
     if later:
         because = "business accepted later on the parcel is in the database"
         return Correction(case, at, line, Order.NOT_KEPT, because, later)
-    doubt = next(_doubts(found.parcel, own, others, unread, silent), "")
+    doubt = next(_doubts(parcel, own, others, unread, silent), "")
     return Correction(case, at, line, Order.UNKNOWN if doubt else Order.KEPT, doubt)
 
 

@@ -25,6 +25,10 @@ class Fingerprint:
     total: int = 0
 
 
+NOTHING = Fingerprint()
+"""Of a branch that did nothing."""
+
+
 def fingerprint(rows: Sequence[Sequence[str | None]], salt: str) -> Fingerprint:
     """Return the fingerprint of rows: each is its values joined by ``SEPARATOR``."""
     md5, join = hashlib.md5, SEPARATOR.join

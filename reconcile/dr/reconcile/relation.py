@@ -144,6 +144,11 @@ class Relation:
         kind = self.shape.columns[self.shape.place(name)].kind
         return {Kind.MOMENT: _SECOND, Kind.DAY: _DAY}.get(kind, 0)
 
+    @property
+    def cut(self) -> tuple[int, ...]:
+        """``plain_length`` of every column of the shape."""
+        return tuple(self.plain_length(name) for name in self.shape.names)
+
     def within(self, window: Window | None) -> tuple[str, dict[str, Any]]:
         """Return the condition that a row is inside of the window, with its parameters."""
         name = self.shape.moment

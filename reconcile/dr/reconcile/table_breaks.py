@@ -30,7 +30,7 @@ def table_breaks(
 ) -> tuple[Break, ...]:
     """Name every difference; ``right`` is the recovered table, inside of ``snapshot``."""
     shape = right.shape
-    desk = Desk(shape, BranchType("table", zone=shape.zone), right, session.window)
+    desk = Desk(shape, BranchType("table", zone=shape.zone), right.cut, session.window)
     work: dict[str, BranchWork] = {}
 
     def candidates(rows: Iterable[Row], side: str) -> None:

@@ -15,10 +15,11 @@ from openpyxl import Workbook
 
 from dr.reconcile import resolving
 from dr.reconcile.branch_type import BranchType, Source
-from dr.reconcile.branches import BranchState, Comparison, Submission, compare_branches
+from dr.reconcile.branches import BranchState, Comparison, compare_branches
 from dr.reconcile.breaks import BreakClass, MatchPass, Subclass
 from dr.reconcile.by_hand import Total, told_totals, typed_receipts
 from dr.reconcile.canon import Canon
+from dr.reconcile.first_look import Submission
 from dr.reconcile.matching import Matcher
 from dr.reconcile.relation import Relation, snapshot
 from dr.reconcile.session import Session

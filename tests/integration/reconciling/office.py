@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -50,12 +51,12 @@ class Office:
         """Return the use cases as another process has them, on the same journal."""
         return Reconciling(MemoryJournal(self.clock, self.disk), self.clock)
 
-    def begin(self, **rule: Any) -> None:
-        """Write the run down with its session open."""
+    def begin(self, where: Mapping[str, Any] | None = None, **rule: Any) -> None:
+        """Write the run down with its session open, about the service and host of ``where``."""
         record = RunRecord(
             id=RUN, runbook="storage-failure", runbook_sha256="b" * 64, source="",
             file="storage-failure.yaml", environment="lab", mode="real", requester="fei",
-            inputs={}, inventory={**self.inventory, "branches": BRANCHES},
+            inputs={}, inventory={"branches": BRANCHES, **self.inventory},
             created=self.clock.now(),
         )  # fmt: skip
         self.journal.create(record, [Draft(Kind.RUN_CREATED, data={"requester": "fei"})])
@@ -67,7 +68,7 @@ class Office:
         self.say(
             Kind.RECONCILE_OPENED, session=f"{RUN}/sign#1", to=utc_text(START), rule=rule,
             branches=sorted(BRANCHES), due=utc_text(START + timedelta(days=1)),
-            **{"from": utc_text(START - timedelta(hours=1))},
+            **{"from": utc_text(START - timedelta(hours=1)), **(where or {})},
         )  # fmt: skip
 
     def say(self, kind: Kind, **data: Any) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +14,19 @@ from dr.cli.deciding import signature_in
 from dr.cli.finding import person, run_id
 from dr.cli.lines import painted
 from dr.cli.network import enter_lab
+from dr.cli.reconcile_evidence import EVIDENCE_COMMANDS
 from dr.cli.reconcile_files import FILE_COMMANDS, take_list_back
+from dr.cli.reconcile_shown import BY, now, show, show_branch, show_cases
 from dr.cli.reconciled import (
-    branch_lines,
     case_data,
     case_lines,
     form_lines,
-    preview_data,
-    preview_lines,
-    session_data,
-    session_lines,
 )
-from dr.cli.sayings import say_error
-from dr.cli.session import Session, current
+from dr.cli.session import current
 from dr.cli.text import N_, _, ngettext
 from dr.engine.core.errors import ExitCode
-from dr.engine.core.reconciliation import Branch, BranchState, Resolution
-from dr.engine.core.reconciliation import Session as Reconciliation
+from dr.engine.core.reconciliation import BranchState, Resolution
 
-_BY = option(
-    "--by", metavar="PERSON", shell_complete=people, help=N_("Who says so; else $DR_PERSON.")
-)
 _KEY = option(
     "--key", type=click.Path(path_type=Path, dir_okay=False), help=N_("Your private SSH key.")
 )
@@ -48,10 +39,6 @@ def _add(name: str, text: str) -> Callable[[Callable[..., Any]], click.Command]:
     return reconcile.command(name, cls=DrCommand, help=text)
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 @_add(
     "open",
     N_(
@@ -60,12 +47,12 @@ def _now() -> datetime:
     ),
 )
 @click.argument("run", required=False, shell_complete=runs)
-@_BY
+@BY
 def open_(run: str | None, by: str | None) -> None:
     """Open a session."""
     session = current()
     found = session.desk.reconciling.begin(run_id(session.desk, run, unfinished=False), person(by))
-    _shown(session, found.record.id, found.session)
+    show(session, found.record.id, found.session)
 
 
 @_add(
@@ -81,7 +68,7 @@ def status(run: str | None, everything: bool) -> int:
     """Show how a session stands."""
     session = current()
     at = session.desk.reconciling.open(run_id(session.desk, run, unfinished=False))
-    _shown(session, at.record.id, at.session, everything=everything)
+    show(session, at.record.id, at.session, everything=everything)
     return ExitCode.DONE if at.session.closed else ExitCode.WAITING
 
 
@@ -110,140 +97,8 @@ def breaks(run: str, branch: str | None, everything: bool) -> int:
     return ExitCode.WAITING if any(case.is_open for case in cases) else ExitCode.DONE
 
 
-@_add(
-    "load",
-    N_(
-        "Hand in a branch's ledger, and compare the branch with it.\n\n"
-        "The file is kept as evidence under its SHA-256. A later file replaces an earlier one in "
-        "the comparison, never in the evidence; only this branch is compared again. A closed "
-        "reconciliation is opened again by it. paper is a CSV sheet of receipts typed in, with "
-        "the columns of ledgers.yaml; queue is work that was never sent; both add to a ledger."
-    ),
-)
-@click.argument("run", shell_complete=runs)
-@click.argument("branch")
-@click.argument("file", type=click.Path(path_type=Path))
-@option(
-    "--via",
-    type=click.Choice(("file", "paper", "queue")),
-    default="file",
-    help=N_("How it came."),
-)
-@_BY
-def load(run: str, branch: str, file: Path, via: str, by: str | None) -> None:
-    """Hand in evidence."""
-    session = current()
-    enter_lab(session)
-    with session.desk.comparing(run) as comparing:
-        done = comparing.load(run, branch, file, by=person(by), via=via)
-    _branch_shown(session, run, done)
-
-
-@_add(
-    "totals",
-    N_(
-        "Take a count and a total that a branch says on the telephone, when nothing else works.\n\n"
-        "They count only while the branch has handed in nothing with lines."
-    ),
-)
-@click.argument("run", shell_complete=runs)
-@click.argument("branch")
-@click.argument("day", metavar="YYYY-MM-DD")
-@click.argument("number", type=click.IntRange(min=0), metavar="COUNT")
-@option("--amount", metavar="YUAN", help=N_("Their sum."))
-@option("--first", default="", metavar="SERIAL", help=N_("The first form used."))
-@option("--last", default="", metavar="SERIAL", help=N_("The last form used."))
-@option(
-    "--heard-by",
-    "heard",
-    multiple=True,
-    metavar="PERSON",
-    shell_complete=people,
-    help=N_("Who heard it; twice."),
-)
-@_BY
-def totals(  # noqa: PLR0913, PLR0917 (one for each option)
-    run: str,
-    branch: str,
-    day: str,
-    number: int,
-    amount: str | None,
-    first: str,
-    last: str,
-    heard: tuple[str, ...],
-    by: str | None,
-) -> None:
-    """Take totals."""
-    session = current()
-    enter_lab(session)
-    with session.desk.comparing(run) as comparing:
-        done = comparing.tell(
-            run, branch, (day, number, amount, first, last), by=person(by), heard_by=heard
-        )
-    _branch_shown(session, run, done)
-
-
-@_add(
-    "template",
-    N_(
-        "Write an empty ledger for a branch to fill in: CSV, or a workbook of text cells.\n\n"
-        "FILE ends in .csv or .xlsx; it must not be there yet."
-    ),
-)
-@click.argument("run", shell_complete=runs)
-@click.argument("branch")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-def template(run: str, branch: str, file: Path) -> None:
-    """Write a template."""
-    session = current()
-    session.desk.understanding.write_template(run, branch, file)
-    if session.json:
-        session.result({"v": 1, "file": str(file)})
-    else:
-        click.echo(str(file))
-
-
-@_add("preview", N_("Show how the first rows of a file would be understood; nothing is kept."))
-@click.argument("run", shell_complete=runs)
-@click.argument("branch")
-@click.argument("file", type=click.Path(path_type=Path))
-def preview(run: str, branch: str, file: Path) -> None:
-    """Preview a file."""
-    session = current()
-    seen = session.desk.understanding.preview(run, branch, file)
-    if session.json:
-        session.result({"v": 1, **preview_data(seen)})
-    else:
-        click.echo(painted(preview_lines(seen), colour=session.colour))
-
-
-@_add(
-    "recheck",
-    N_(
-        "Compare again with the recovered database: what was corrected is proven by it.\n\n"
-        "With --fetch the ledgers of branches that dr can reach are read again first; exit 1 when "
-        "one could not be. Without BRANCH all of them are compared."
-    ),
-)
-@click.argument("run", shell_complete=runs)
-@click.argument("branches", nargs=-1, metavar="[BRANCH]...")
-@option("--fetch", is_flag=True, help=N_("Read the branches' ledgers again first."))
-def recheck(run: str, branches: tuple[str, ...], fetch: bool) -> int:
-    """Compare again."""
-    session = current()
-    enter_lab(session)
-    unread: Mapping[str, str] = {}
-    with session.desk.comparing(run) as comparing:
-        if fetch:
-            unread = comparing.fetch(run, branches)
-        else:
-            comparing.recheck(run, branches)
-    at = session.desk.reconciling.open(run)
-    _shown(session, at.record.id, at.session, unread=unread)
-    for name, because in unread.items():
-        words = _("the ledger of {branch} could not be read again: {because}")
-        session.say(words.format(branch=name, because=say_error(because)))
-    return ExitCode.FAILED if unread else ExitCode.DONE
+for _command in EVIDENCE_COMMANDS:  # in the order of the work, as the help lists them
+    reconcile.add_command(_command)
 
 
 @_add(
@@ -273,7 +128,7 @@ def recheck(run: str, branches: tuple[str, ...], fetch: bool) -> int:
 )
 @option("--reason", metavar="TEXT", default="", help=N_("Why; goes into the journal."))
 @option("--reference", metavar="TEXT", default="", help=N_("Where the correction was entered."))
-@_BY
+@BY
 def resolve(
     run: str,
     cases: tuple[str, ...],
@@ -296,43 +151,43 @@ def resolve(
     session.desk.reconciling.propose(
         run, *cases, resolution=resolution, by=who, reason=reason, reference=reference
     )
-    _cases_shown(session, run, cases)
+    show_cases(session, run, cases)
     return ExitCode.DONE
 
 
 @_add("approve", N_("Agree to what was proposed for cases; who proposed it can not."))
 @click.argument("run", shell_complete=runs)
 @click.argument("cases", nargs=-1, required=True, metavar="CASE...")
-@_BY
+@BY
 def approve(run: str, cases: tuple[str, ...], by: str | None) -> None:
     """Approve."""
     session, who = current(), person(by)
     session.desk.reconciling.approve(run, *cases, by=who)
-    _cases_shown(session, run, cases)
+    show_cases(session, run, cases)
 
 
 @_add("dispute", N_("Send what was proposed for cases back; they are open again."))
 @click.argument("run", shell_complete=runs)
 @click.argument("cases", nargs=-1, required=True, metavar="CASE...")
 @option("--reason", metavar="TEXT", default="", help=N_("Why; goes into the journal."))
-@_BY
+@BY
 def dispute(run: str, cases: tuple[str, ...], reason: str, by: str | None) -> None:
     """Dispute."""
     session, who = current(), person(by)
     session.desk.reconciling.dispute(run, *cases, by=who, reason=reason)
-    _cases_shown(session, run, cases)
+    show_cases(session, run, cases)
 
 
 @_add("assign", N_("Give cases to somebody of their branch."))
 @click.argument("run", shell_complete=runs)
 @click.argument("cases", nargs=-1, required=True, metavar="CASE...")
 @option("--to", "owner", metavar="PERSON", required=True, help=N_("Who is to see to them."))
-@_BY
+@BY
 def assign(run: str, cases: tuple[str, ...], owner: str, by: str | None) -> None:
     """Assign."""
     session = current()
     session.desk.reconciling.assign(run, cases, by=person(by), owner=owner)
-    _cases_shown(session, run, cases)
+    show_cases(session, run, cases)
 
 
 @_add(
@@ -368,7 +223,7 @@ def statement(run: str, branch: str, code: bool) -> None:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help=N_("A signature made elsewhere over the statement as it is now."),
 )
-@_BY
+@BY
 def signoff(
     run: str, branch: str, key: Path | None, signature: Path | None, by: str | None
 ) -> None:
@@ -376,7 +231,7 @@ def signoff(
     session = current()
     made = signature_in(signature) if signature else ""
     done = session.desk.branch_signing.sign(run, branch, by=person(by), key=key, signature=made)
-    _branch_shown(session, run, done)
+    show_branch(session, run, done)
 
 
 @_add(
@@ -397,14 +252,14 @@ def signoff(
     shell_complete=people,
     help=N_("Who heard it; twice."),
 )
-@_BY
+@BY
 def voice(run: str, branch: str, digits: str, witnesses: tuple[str, ...], by: str | None) -> None:
     """Record a spoken sign-off."""
     session = current()
     done = session.desk.branch_signing.voice(
         run, branch, by=person(by), code=digits, witnesses=witnesses
     )
-    _branch_shown(session, run, done)
+    show_branch(session, run, done)
 
 
 @_add(
@@ -418,7 +273,7 @@ def voice(run: str, branch: str, digits: str, witnesses: tuple[str, ...], by: st
 @click.argument("branches", nargs=-1, metavar="[BRANCH]...")
 @option("--reason", metavar="TEXT", default="", help=N_("Why; goes into the journal."))
 @_KEY
-@_BY
+@BY
 def waive(
     run: str, branches: tuple[str, ...], reason: str, key: Path | None, by: str | None
 ) -> None:
@@ -428,10 +283,10 @@ def waive(
     named = list(branches) or [
         name
         for name, branch in at.session.branches.items()
-        if at.session.state_of(branch, _now()) is not BranchState.SIGNED
+        if at.session.state_of(branch, now()) is not BranchState.SIGNED
     ]
     done = session.desk.branch_signing.waive(run, named, by=person(by), reason=reason, key=key)
-    _shown(session, at.record.id, done)
+    show(session, at.record.id, done)
 
 
 @_add(
@@ -466,57 +321,23 @@ def certificates(run: str | None) -> int:
     ),
 )
 @click.argument("run", required=False, shell_complete=runs)
-@_BY
+@BY
 def close(run: str | None, by: str | None) -> None:
     """Close a session."""
     session = current()
     found = run_id(session.desk, run, unfinished=False)
-    _shown(session, found, session.desk.reconciling.close(found, by=person(by)))
+    show(session, found, session.desk.reconciling.close(found, by=person(by)))
 
 
 @_add("reopen", N_("Open a closed reconciliation again."))
 @click.argument("run", shell_complete=runs)
 @option("--because", metavar="TEXT", default="", help=N_("Why; goes into the journal."))
-@_BY
+@BY
 def reopen(run: str, because: str, by: str | None) -> None:
     """Open a session again."""
     session = current()
     done = session.desk.reconciling.reopen(run, by=person(by), because=because)
-    _shown(session, run, done)
-
-
-def _shown(
-    session: Session,
-    run: str,
-    found: Reconciliation,
-    *,
-    everything: bool = False,
-    unread: Mapping[str, str] | None = None,
-) -> None:
-    if session.json:
-        told = {} if unread is None else {"unread": unread}
-        data = session_data(run, found, _now(), found.branches.values())
-        session.result({"v": 1, **data, **told})
-    else:
-        lines = session_lines(run, found, _now(), everything=everything)
-        click.echo(painted(lines, colour=session.colour))
-
-
-def _branch_shown(session: Session, run: str, done: Branch) -> None:
-    at = session.desk.reconciling.open(run)
-    if session.json:
-        session.result({"v": 1, **session_data(at.record.id, at.session, _now(), [done])})
-    else:
-        click.echo(painted(branch_lines(at.session, [done], _now()), colour=session.colour))
-
-
-def _cases_shown(session: Session, run: str, cases: tuple[str, ...]) -> None:
-    at = session.desk.reconciling.open(run)
-    found = [at.case(case)[1] for case in cases]
-    if session.json:
-        session.result({"v": 1, "run": at.record.id, "cases": [case_data(c) for c in found]})
-    else:
-        click.echo(painted(case_lines(found), colour=session.colour))
+    show(session, run, done)
 
 
 for _command in FILE_COMMANDS:

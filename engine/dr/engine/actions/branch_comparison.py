@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # psycopg and calamine are heavy, and few commands compare
     from dr.reconcile.relation import Wire
     from dr.reconcile.serials import SerialRegister
     from dr.reconcile.shape import RecordShape
+    from dr.reconcile.window import Window
 
 Piece = tuple[Path, str]
 """Bytes that a branch handed in, in a file called by their SHA-256; and how they came."""
@@ -84,16 +85,22 @@ class Bureau:
         return RecordShape.of(self._record([branch]))
 
     def type_of(self, branch: str, via: str = "file") -> BranchType:
-        """Return how evidence that came by ``via`` is read: typed, told, unsent, or as declared."""
+        """Return how evidence that came by ``via`` is read."""
         from dr.reconcile.branch_type import BranchType, Source
 
         kind = str(self._branch(branch)["type"])
         declared = BranchType.of(kind, self.types[kind])
-        if via == "queue":
-            return replace(declared, unsent=True)
+        if via == "copy":  # as the database itself writes its records
+            shape = self.shape_of(branch)
+            columns = {name: name for name in shape.names}
+            return BranchType("copy", Source.POSTGRESQL, columns, zone=shape.zone, partial=True)
         if via == "paper":  # typed in our own words: in yuan, by the bureau's clock
             return BranchType(f"{kind}, typed in", Source.TYPED, declared.columns)
-        return replace(declared, source=Source.TOTALS) if via == "telephone" else declared
+        if via == "telephone":
+            return replace(declared, source=Source.TOTALS)
+        if via != "database" and declared.source in {Source.POSTGRESQL, Source.MYSQL}:
+            declared = replace(declared, name=f"{kind}, in a file", source=Source.CSV)
+        return replace(declared, unsent=True) if via == "queue" else declared
 
     def known_as(self, branch: str) -> tuple[str, ...]:
         """Return the other names by which files may call the branch."""
@@ -137,15 +144,15 @@ class Bureau:
             RefusedError: it is not declared how its records are listed.
             CentralError: it does not have what is compared.
         """
-        from dr.reconcile.branches import Submission, compare_branches
+        from dr.reconcile.branches import compare_branches
+        from dr.reconcile.first_look import Submission
         from dr.reconcile.relation import Relation, snapshot
         from dr.reconcile.session import Session
         from dr.reconcile.shape import RecordShape
-        from dr.reconcile.window import Window
 
         record = self._record(evidence)
-        window = Window((recovery_point or _BEGINNING + self.overlap), service_back, self.overlap)
-        with self._wire(host) as wire, snapshot(wire) as seen:
+        window = self.window(recovery_point, service_back)
+        with self.wire(host) as wire, snapshot(wire) as seen:
             shape = RecordShape.of(record)
             relation = Relation.open(wire, record["query"], shape, record.get("locator") or "")
             found = compare_branches(
@@ -164,6 +171,12 @@ class Bureau:
         names = {name: evidence_name(path.name for path, _ in p) for name, p in evidence.items()}
         return dict(_results(run, found, names, expected, everybody=everybody))
 
+    def window(self, recovery_point: datetime | None, service_back: datetime | None) -> Window:
+        """Return what is at stake; from the beginning when the recovery point is not known."""
+        from dr.reconcile.window import Window
+
+        return Window((recovery_point or _BEGINNING + self.overlap), service_back, self.overlap)
+
     def used_forms(self, host: str, ranges: Sequence[SerialRange]) -> dict[SerialRange, int]:
         """Return how many records of the database stand on numbers of each range.
 
@@ -181,7 +194,7 @@ class Bureau:
                 "records have no serial number",
                 hint="Name its column with 'serial:' in ledgers.yaml.",
             )
-        with self._wire(host) as wire, snapshot(wire):
+        with self.wire(host) as wire, snapshot(wire):
             relation = Relation.open(wire, record["query"], RecordShape.of(record))
             bare = relation.types[serial] in INTEGERS  # nothing is kept but the number
             found = relation.ask(
@@ -201,8 +214,12 @@ ON q.prefix = r.prefix AND q.n BETWEEN r.first AND r.last GROUP BY 1""",  # noqa
             )
         return {ranges[int(i) - 1]: int(number) for i, number in found}
 
+    def record_of(self, branch: str) -> str:
+        """Return what kind of record a branch writes, by its name in ledgers.yaml."""
+        return str(self.types[self._branch(branch)["type"]]["record"])
+
     def _record(self, evidence: Iterable[str]) -> Mapping[str, Any]:
-        kinds = {self.types[self._branch(name)["type"]]["record"] for name in evidence}
+        kinds = {self.record_of(name) for name in evidence}
         records: Mapping[str, Any] = self.inventory.get("records") or {}
         if len(kinds) > 1:
             raise RefusedError(
@@ -241,13 +258,24 @@ ON q.prefix = r.prefix AND q.n BETWEEN r.first AND r.last GROUP BY 1""",  # noqa
                 issued.append(SerialBlock(block["branch"], each.prefix, each.first, each.last))
         return SerialRegister(tuple(issued), forms)
 
-    def _password(self, value: object) -> str:
+    def password(self, value: object) -> str:
+        """Return what a declared password is, be it a reference to a secret.
+
+        Raises:
+            UserError: the secret is not there.
+        """
         if isinstance(value, Mapping):
             return self.secret(value).reveal()
         return str(value or "")
 
     @contextmanager
-    def _wire(self, host: str) -> Iterator[Wire]:
+    def wire(self, host: str) -> Iterator[Wire]:
+        """Connect to the service's database on a host as its reader, who can not write.
+
+        Raises:
+            RetryableError: it does not answer.
+            RefusedError: no reader is declared, or the host has no address.
+        """
         import psycopg
 
         declared = (self.inventory.get("services") or {}).get(self.service.id) or {}
@@ -267,7 +295,7 @@ ON q.prefix = r.prefix AND q.n BETWEEN r.first AND r.last GROUP BY 1""",  # noqa
                 port=self.service.database.port,
                 dbname=self.service.database.name,
                 user=str(reader["user"]),
-                password=self._password(reader.get("password")),
+                password=self.password(reader.get("password")),
                 connect_timeout=_CONNECT_S,
                 application_name="dr reconcile",
                 options=f"-c statement_timeout={limit_ms} -c default_transaction_read_only=on",
@@ -298,7 +326,7 @@ def _results(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     cases: dict[str, list[Found]] = {}
     for each in found.breaks:
-        cases.setdefault(each.branch or BUREAU, []).append(_found(each))
+        cases.setdefault(each.branch or BUREAU, []).append(found_of(each))
     for name in sorted({*expected, *cases}):
         outcome = found.branches.get(name)
         if outcome is not None and outcome.because:
@@ -331,7 +359,8 @@ def _result(
     }
 
 
-def _found(each: Break) -> Found:
+def found_of(each: Break) -> Found:
+    """Return a break as a session keeps it."""
     ledger, central = _texts(each.ledger), _texts(each.central)
     return Found(
         id=each.id[:_ID_DIGITS],

@@ -102,6 +102,8 @@ def _read(
 ) -> bytes | str:
     """Return the file of a branch's ledger, or why there is none."""
     ledger = data.get("ledger") or {}
+    if data.get("database") and not ledger:
+        return "its business lies in a database of its own, which is compared later"
     if ledger.get("kind", "csv") != "csv" or not ledger.get("path"):
         return "its ledger is not a CSV file; only those can be read yet"
     try:

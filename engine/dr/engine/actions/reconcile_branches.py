@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from dr.engine.actions.branch_cases import evidence_folder, result_data
 from dr.engine.actions.branch_comparison import Bureau
+from dr.engine.actions.branch_databases import Asked, ask, have_databases
 from dr.engine.actions.branch_ledgers import Collection, collect, sequence_names
 from dr.engine.actions.central_records import compare_branches
 from dr.engine.actions.driver import Driver, specify
@@ -78,7 +80,7 @@ class Reconcile(Driver[ReconcileInput]):
     def describe(self, attempt: Attempt) -> Sequence[str]:  # noqa: ARG002
         """Say what is compared."""
         return [
-            "read the ledger of every branch over SFTP",
+            "read the ledger of every branch over SFTP, or ask its database",
             "compare it with the recovered database by the branches' own slip numbers",
             "write each branch the list of what is missing",
         ]
@@ -92,8 +94,12 @@ class Reconcile(Driver[ReconcileInput]):
         given = self.given(attempt)
         service = service_of(attempt, world, given.service)
         host = as_host(given.host) or the_primary(self._connections, service, world)
+        point, back = _moment(given.since), _service_back(world)
+        bureau = Bureau(world.inventory, service, world.secret, given.margin)
+        theirs = have_databases(world.inventory)
+        asked = ask(bureau, theirs, recovery_point=point, service_back=back)
         collection = collect(self._connections, service, world.inventory)
-        point = _moment(given.since)
+        collection = replace(collection, unknown={**collection.unknown, **asked.unknown})
         results = compare_branches(
             self._connections.observer(host),
             service,
@@ -103,7 +109,7 @@ class Reconcile(Driver[ReconcileInput]):
         )
         files = self._write(attempt, world, results)
         outputs = _outputs(service, results, collection, point, files)
-        compared = self._compared(attempt, world, service, host, results, collection)
+        compared = self._compared(attempt, world, bureau, host, results, collection, asked)
         start = utc_text(point - given.margin) if point else None
         where = {"service": service.id, "host": host, "since": start}
         if point:
@@ -119,10 +125,11 @@ class Reconcile(Driver[ReconcileInput]):
         self,
         attempt: Attempt,
         world: World,
-        service: Service,
+        bureau: Bureau,
         host: str,
         results: Mapping[str, BranchResult],
         collection: Collection,
+        asked: Asked,
     ) -> dict[str, Any]:
         """Return by branch what a session begins with: the evidence, kept, and what it showed.
 
@@ -131,10 +138,11 @@ class Reconcile(Driver[ReconcileInput]):
         """
         folder = evidence_folder(world.inventory)
         store = EvidenceStore(folder) if folder else None
-        kept = {n: store.keep(c) if store else "" for n, c in collection.contents.items()}
+        contents = {**collection.contents, **asked.answers}
+        kept = {n: store.keep(c) if store else "" for n, c in contents.items()}
         named = {*collection.unknown, *kept}
-        bureau = Bureau(world.inventory, service, world.secret, self.given(attempt).margin)
-        known = {n: [(store.path(h), "sftp")] for n, h in kept.items() if store and bureau.knows(n)}
+        how = {n: "database" if n in asked.answers else "sftp" for n in kept}
+        known = {n: [(store.path(h), how[n])] for n, h in kept.items() if store and bureau.knows(n)}
         found: Mapping[str, Mapping[str, Any]] = {}
         if known:
             found = bureau.compare(
@@ -155,7 +163,9 @@ class Reconcile(Driver[ReconcileInput]):
             else:
                 result = {"problem": collection.unknown[name]} if name in kept else {}
             problem = str(result.get("problem", ""))
-            said = {"evidence": [_evidence(kept[name], problem)]} if name in kept else {}
+            said: dict[str, Any] = {}
+            if name in kept:
+                said["evidence"] = [_evidence(kept[name], how[name], problem)]
             compared[name] = {**said, "result": result} if result else said
         return compared
 
@@ -182,8 +192,8 @@ def _service_back(world: World) -> datetime:
     return next(recovered, world.clock.now())
 
 
-def _evidence(sha256: str, problem: str) -> dict[str, str]:
-    told = {"sha256": sha256, "name": "ledger", "by": "dr", "via": "sftp"}
+def _evidence(sha256: str, via: str, problem: str) -> dict[str, str]:
+    told = {"sha256": sha256, "name": "ledger", "by": "dr", "via": via}
     return {**told, "problem": problem} if problem else told
 
 

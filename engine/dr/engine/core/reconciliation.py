@@ -36,6 +36,10 @@ PROVEN = frozenset({Resolution.RE_ENTER, Resolution.VOID, Resolution.ADJUST})
 """Resolutions that change the database: a new comparison has to prove them."""
 
 
+COPY = "copy"
+"""How evidence came that is no branch's own: what another copy of the database has."""
+
+
 class CaseState(StrEnum):
     """Where a case stands.  Persisted in reports; never renamed."""
 
@@ -141,7 +145,7 @@ class Evidence:
     name: str
     at: datetime
     by: str
-    via: str  # sftp | file | paper | telephone
+    via: str  # sftp | database | file | paper | queue | telephone | copy
     problem: str = ""
 
 
@@ -178,6 +182,12 @@ class Branch:
     def owes(self) -> bool:
         """Whether the session waits for its signature."""
         return self.awaited or self.compared is not None
+
+    @property
+    def answered(self) -> bool:
+        """Whether it said what it did; what a copy of the database shows is not its own word."""
+        understood = [one.via for one in self.evidence if not one.problem]
+        return self.compared is not None and set(understood) != {COPY}
 
     @property
     def open_cases(self) -> list[Case]:
@@ -256,7 +266,7 @@ class Session:
             return BranchState.SIGNED
         if branch.waiver is not None and self._is_waived(branch, branch.waiver, now):
             return BranchState.WAIVED
-        if branch.compared is None and branch.owes:
+        if branch.owes and not branch.answered:
             return BranchState.REFUSED if branch.problem else BranchState.WAITING
         return BranchState.WORKING if branch.open_cases else BranchState.CLEAN
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from dr.engine.core.events import Draft, Event, Kind
 from dr.engine.core.reconciliation import (
+    COPY,
     PROVEN,
     Branch,
     Case,
@@ -66,7 +67,8 @@ def _received(session: Session, event: Event) -> None:
             problem=problem,
         )
     )
-    branch.problem = problem
+    if data.get("via") != COPY:
+        branch.problem = problem
 
 
 def _compared(session: Session, event: Event) -> None:

@@ -258,7 +258,7 @@ def _require_ready(at: Open, branch: Branch, now: datetime) -> None:
     state = at.session.state_of(branch, now)
     if state in {BranchState.CLEAN, BranchState.SIGNED}:
         return
-    if branch.compared is None:
+    if not branch.answered:
         raise UserError(
             f"branch '{branch.name}' has not been compared yet",
             hint=f"Hand its ledger in: dr reconcile load {at.record.id} {branch.name} FILE",

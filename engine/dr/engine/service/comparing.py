@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dr.engine.actions.branch_cases import result_data
 from dr.engine.actions.branch_comparison import Bureau
+from dr.engine.actions.branch_databases import Asked, ask, have_databases
 from dr.engine.actions.branch_ledgers import Collection, collect, sequence_names, understood
 from dr.engine.actions.central_records import compare_branches
 from dr.engine.actions.hosts import Connections
@@ -20,20 +21,25 @@ from dr.engine.actions.postgres.service import Service, read_service
 from dr.engine.core.errors import UserError
 from dr.engine.core.events import Draft, Kind
 from dr.engine.core.ports import Secrets
-from dr.engine.core.reconciliation import Branch, Evidence, Session
+from dr.engine.core.reconciliation import COPY, Branch, Evidence, Session
 from dr.engine.core.values import Secret
 from dr.engine.service.authority import known_person
 from dr.engine.service.evidence import read_given
 from dr.engine.service.forms import BranchForms, forms_of, range_of
 from dr.engine.service.reconciling import Open, Reconciling, person_of
 from dr.inventory.directory import Directory
-from dr.reconcile.evidence import EvidenceStore
+from dr.reconcile.evidence import EvidenceError, EvidenceStore
 
 if TYPE_CHECKING:
+    from dr.engine.service.copies import Copies
     from dr.reconcile.by_hand import Total
     from dr.reconcile.intake import Preview
 
 _MOST_BYTES = 256 << 20
+PARTIAL = frozenset({"queue", COPY})
+"""Ways in which evidence comes that is no account of all that a branch did."""
+_LEDGERS = frozenset({"sftp", "database", "file"})
+"""Ways in which a branch's whole ledger comes; of several the newest counts."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,13 @@ class Comparing:
         """Where evidence lies by its SHA-256."""
         return EvidenceStore(self.keep)
 
+    @property
+    def copies(self) -> Copies:
+        """Comparisons with another copy of the database."""
+        from dr.engine.service.copies import Copies
+
+        return Copies(self)
+
     def load(self, run: str, branch: str, path: Path, *, by: str, via: str = "file") -> Branch:
         """Take a file of a branch as evidence and compare the branch with it.
 
@@ -72,6 +85,29 @@ class Comparing:
         if via == "paper":
             content = _typed(path, content, who, self.reconciling.clock.now())
         return self._take(run, branch, content, name=path.name, by=who, via=via)
+
+    def load_database(self, run: str, branch: str, *, by: str) -> Branch:
+        """Ask a branch's own database for what it did, keep the answer, and compare the branch.
+
+        Raises:
+            UserError: no such branch, or it is not declared how its database is asked.
+            NotAllowedError: the person is of another branch.
+            EvidenceError: its database does not answer.
+        """
+        at = self.reconciling.open(run)
+        name = at.branch(branch).name
+        who = person_of(at, name, by)
+        if name not in have_databases(at.record.inventory):
+            raise UserError(
+                f"it is not declared how the database of branch '{name}' is asked",
+                hint="Give it 'database:' in branches.yaml and a type of ledgers.yaml whose source "
+                "is postgresql or mysql, then type: dr amend RUN --because '...'",
+            )
+        asked = self._ask(at, [name])
+        if name in asked.unknown:
+            raise EvidenceError(asked.unknown[name], hint="Hand in a file instead, or ask again.")
+        content = asked.answers[name]
+        return self._take(run, name, content, name="database", by=who, via="database")
 
     def tell(
         self,
@@ -138,7 +174,7 @@ class Comparing:
         return preview(reading, kind, shape)
 
     def _declared(self, at: Open, branch: str) -> Bureau:
-        bureau = self._bureau(at)
+        bureau = self.bureau(at)
         if not bureau.knows(at.branch(branch).name):
             raise UserError(
                 f"it is not declared how branch '{branch}' writes its business down",
@@ -174,7 +210,7 @@ class Comparing:
 
     def _problem(self, at: Open, branch: str, content: bytes, via: str = "sftp") -> str:
         """Return why evidence can not be understood; "" when it can."""
-        bureau = self._bureau(at)
+        bureau = self.bureau(at)
         if bureau.knows(branch):
             return bureau.problem(branch, content, via)
         if via in {"paper", "telephone"}:
@@ -182,10 +218,14 @@ class Comparing:
         read = self._understood(at, branch, content)
         return read if isinstance(read, str) else ""
 
-    def _bureau(self, at: Open) -> Bureau:
+    def bureau(self, at: Open) -> Bureau:
         start, point = at.session.window[0], at.session.recovery_point
         overlap = point - start if start and point else timedelta(hours=1)
         return Bureau(at.record.inventory, service_at(at), self._secret, overlap)
+
+    def _ask(self, at: Open, branches: Iterable[str]) -> Asked:
+        point, back = at.session.recovery_point, at.session.window[1]
+        return ask(self.bureau(at), branches, recovery_point=point, service_back=back)
 
     def _secret(self, reference: Mapping[str, Any]) -> Secret:
         return self.secrets.resolve(str(reference.get("secret", "")))
@@ -195,7 +235,7 @@ class Comparing:
         return understood(branch, content, declared, sequence_names(service_at(at)))
 
     def fetch(self, run: str, branches: Sequence[str] = ()) -> dict[str, str]:
-        """Fetch the ledgers of branches whose host can be read, and compare.
+        """Fetch the ledgers of branches whose host or database can be read, and compare.
 
         Returns:
             The branches whose ledger could not be read, which were compared with what they had
@@ -207,23 +247,40 @@ class Comparing:
         at = self.reconciling.open(run)
         wanted = [at.branch(name).name for name in branches] or list(at.session.branches)
         declared = at.record.inventory.get("branches") or {}
-        some = {name: declared[name] for name in wanted if name in declared}
+        asked = self._ask(at, set(have_databases(at.record.inventory)) & set(wanted))
+        answered = {*asked.answers, *asked.unknown}
+        some = {n: declared[n] for n in wanted if n in declared and n not in answered}
         inventory = {**at.record.inventory, "branches": some}
         found = collect(self.connections, service_at(at), inventory)
-        drafts = list(self._received(at, found))
+        drafts = [
+            *self.received(at, found.contents, "sftp"),
+            *self.received(at, asked.answers, "database"),
+        ]
         if drafts:
-            again = _opened_again(at, "dr", f"ledgers of {len(drafts)} branches were read again")
+            again = opened_again(at, "dr", f"ledgers of {len(drafts)} branches were read again")
             self.reconciling.write(run, lambda _at: [*again, *drafts])
         self.recheck(run, branches)
-        return {name: why for name, why in found.unknown.items() if name not in found.contents}
+        unread = {n: why for n, why in found.unknown.items() if n not in found.contents}
+        return {**unread, **asked.unknown}
 
-    def _received(self, at: Open, found: Collection) -> Iterator[Draft]:
-        for name, content in sorted(found.contents.items()):
-            sha256, problem = self.store.keep(content), self._problem(at, name, content)
-            known = at.branch(name).evidence
+    def received(
+        self,
+        at: Open,
+        found: Mapping[str, bytes],
+        via: str,
+        *,
+        name: str = "ledger",
+        by: str = "dr",
+    ) -> Iterator[Draft]:
+        """Keep what came and yield its receipt, unless the same came last."""
+        for branch, content in sorted(found.items()):
+            sha256, problem = self.store.keep(content), self._problem(at, branch, content, via)
+            known = [
+                one for one in at.branch(branch).evidence if (one.via == COPY) == (via == COPY)
+            ]
             if known and (known[-1].sha256, known[-1].problem) == (sha256, problem):
                 continue
-            data = {"branch": name, "sha256": sha256, "name": "ledger", "by": "dr", "via": "sftp"}
+            data = {"branch": branch, "sha256": sha256, "name": name, "by": by, "via": via}
             told = {**data, "problem": problem} if problem else data
             yield Draft(Kind.RECONCILE_RECEIVED, at.session.step, data=told)
 
@@ -242,7 +299,7 @@ class Comparing:
                 hint="Put serial-blocks.csv beside branches.yaml before the next run.",
             )
         ranges = [range_of(block) for block in blocks]
-        used = self._bureau(at).used_forms(_host(at.session), ranges)
+        used = self.bureau(at).used_forms(host_of(at.session), ranges)
         return forms_of(blocks, at.session, used)
 
     def recheck(self, run: str, branches: Sequence[str] = ()) -> dict[str, Branch]:
@@ -257,7 +314,7 @@ class Comparing:
         """
         at = self.reconciling.open(run)
         wanted = [at.branch(name).name for name in branches] or list(at.session.branches)
-        pieces = {name: _pieces(at.branch(name)) for name in wanted}
+        pieces = {name: counting(at.branch(name)) for name in wanted}
         results = self._compared(at, {n: p for n, p in pieces.items() if p}, not branches)
         step = at.session.step
 
@@ -265,11 +322,11 @@ class Comparing:
             drafts = [
                 Draft(Kind.RECONCILE_COMPARED, step, data={"branch": name, **result})
                 for name, result in sorted(results.items())
-                if name not in pieces or _pieces(now.branch(name)) == pieces[name]
+                if name not in pieces or counting(now.branch(name)) == pieces[name]
             ]  # whoever handed in another piece meanwhile compares with it
             shows = any(_shows_more(now, draft.data) for draft in drafts)
             because = "a comparison showed more than what was settled"
-            return [*(_opened_again(now, "dr", because) if shows else ()), *drafts]
+            return [*(opened_again(now, "dr", because) if shows else ()), *drafts]
 
         done = self.reconciling.write(run, decide)
         return {name: done.branch(name) for name in wanted}
@@ -277,7 +334,7 @@ class Comparing:
     def _compared(
         self, at: Open, evidence: Mapping[str, Sequence[Evidence]], everybody: bool
     ) -> Mapping[str, Mapping[str, Any]]:
-        bureau, session = self._bureau(at), at.session
+        bureau, session = self.bureau(at), at.session
         known = {
             name: [(self.store.path(one.sha256), one.via) for one in pieces]
             for name, pieces in evidence.items()
@@ -291,7 +348,7 @@ class Comparing:
             results |= bureau.compare(
                 at.record.id,
                 known,
-                host=_host(session),
+                host=host_of(session),
                 recovery_point=session.recovery_point,
                 service_back=session.window[1],
                 expected=sorted(session.branches if everybody else known),
@@ -310,7 +367,7 @@ class Comparing:
         if plain:
             ledgers = {n: self._understood(at, n, self.store.read(h)) for n, h in plain.items()}
             found = compare_branches(
-                self.connections.observer(_host(session)),
+                self.connections.observer(host_of(session)),
                 service_at(at),
                 at.record.inventory.get("branches") or {},
                 Collection(ledgers, {}),
@@ -332,11 +389,12 @@ def _content(path: Path) -> bytes:
 
 def _taken(at: Open, data: Mapping[str, Any]) -> Iterator[Draft]:
     """Yield the receipt of a file; one that comes late opens the session again."""
-    yield from _opened_again(at, str(data["by"]), f"a late ledger of {data['branch']}")
+    yield from opened_again(at, str(data["by"]), f"a late ledger of {data['branch']}")
     yield Draft(Kind.RECONCILE_RECEIVED, at.session.step, data=data)
 
 
-def _opened_again(at: Open, by: str, because: str) -> list[Draft]:
+def opened_again(at: Open, by: str, because: str) -> list[Draft]:
+    """Return what opens a closed session again; nothing when it is open."""
     if at.session.closed is None:
         return []
     data = {"by": by, "because": because}
@@ -351,7 +409,7 @@ def _shows_more(at: Open, compared: Mapping[str, Any]) -> bool:
     return any(case is None or case.how != "accepted" for case in found)
 
 
-def _pieces(branch: Branch) -> list[Evidence]:
+def counting(branch: Branch) -> list[Evidence]:
     """Return what counts of a branch's evidence: the newest that was understood of each kind.
 
     Totals by telephone count only while there is nothing with lines.
@@ -359,8 +417,8 @@ def _pieces(branch: Branch) -> list[Evidence]:
     newest: dict[str, Evidence] = {}
     for one in branch.evidence:
         if one.sha256 and not one.problem:
-            newest["ledger" if one.via in {"sftp", "file"} else one.via] = one
-    lines = [newest[kind] for kind in ("ledger", "paper", "queue") if kind in newest]
+            newest["ledger" if one.via in _LEDGERS else one.via] = one
+    lines = [newest[kind] for kind in ("ledger", "paper", "queue", COPY) if kind in newest]
     return lines or [newest[kind] for kind in ("telephone",) if kind in newest]
 
 
@@ -404,7 +462,7 @@ def service_at(at: Open) -> Service:
     return read_service(at.record.inventory, at.session.service)
 
 
-def _host(session: Session) -> str:
+def host_of(session: Session) -> str:
     if not session.host:
         raise UserError(
             "nobody knows on which host the recovered database is",

@@ -7,11 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dr.engine.actions.branch_acceptance import accepted_by
+from dr.engine.actions.branch_comparison import Bureau, evidence_name
 from dr.engine.actions.branch_ledgers import sequence_names, understood
 from dr.engine.core.errors import DrError, Problem, UserError
 from dr.engine.core.events import Draft
 from dr.engine.core.reconciliation import Branch, Case, CaseState
-from dr.engine.service.comparing import service_at
+from dr.engine.core.values import Secret
+from dr.engine.service.comparing import PARTIAL, counting, service_at
 from dr.engine.service.evidence import read_given
 from dr.engine.service.reconciling import Open, Reconciling, decision, person_of
 from dr.incidents.reconciliation.filing import file_word
@@ -162,12 +165,26 @@ class WorkLists:
             UserError: no such branch.
         """
         wanted = [at.branch(name).name for name in branches] or list(at.session.branches)
-        ledgers = {
-            branch.name: list(_accepted(branch.name, ledger))
-            for branch in at.session.branches.values()
-            if (ledger := self._ledger(at, branch)) is not None
-        }
+        found = {n: self._accepted(at, branch) for n, branch in at.session.branches.items()}
+        ledgers = {name: accepted for name, accepted in found.items() if accepted is not None}
         return corrections_of(at.session, wanted, ledgers)
+
+    def _accepted(self, at: Open, branch: Branch) -> list[Accepted] | None:
+        """Return what a branch accepted, by what it was compared with; None when nobody knows."""
+        bureau = _bureau(at)
+        if bureau is None or not bureau.knows(branch.name):
+            ledger = self._ledger(at, branch)
+            return None if ledger is None else list(_in_ledger(branch.name, ledger))
+        pieces, store = counting(branch), EvidenceStore(self.keep)
+        if evidence_name(one.sha256 for one in pieces) != branch.compared_with:
+            return None
+        if all(one.via in PARTIAL for one in pieces):
+            return None  # there is more that it does not say
+        try:
+            paths = [(store.path(one.sha256), one.via) for one in pieces]
+            return list(accepted_by(bureau, branch.name, paths))
+        except (OSError, DrError):
+            return None
 
     def _ledger(self, at: Open, branch: Branch) -> Ledger | None:
         """Return the ledger that the branch was compared with; None when it can not be read."""
@@ -182,6 +199,14 @@ class WorkLists:
         return read if isinstance(read, Ledger) else None
 
 
+def _bureau(at: Open) -> Bureau | None:
+    try:
+        # reading files takes no secret
+        return Bureau(at.record.inventory, service_at(at), lambda _: Secret("", ""))
+    except DrError:
+        return None
+
+
 def _numbers(at: Open) -> list[str]:
     try:
         return sequence_names(service_at(at))
@@ -189,7 +214,7 @@ def _numbers(at: Open) -> list[str]:
         return []  # the order of acceptance does not rest on them
 
 
-def _accepted(branch: str, ledger: Ledger) -> Iterator[Accepted]:
+def _in_ledger(branch: str, ledger: Ledger) -> Iterator[Accepted]:
     for entry in ledger.entries:
         if entry.told is not Told.FAILED:
             yield Accepted(branch, entry.key, entry.at, entry.line, entry.parcel)
