@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from dr.lab.testing import LabFactory
-from tests.integration.postgres_server import own_server
 from tests.soak.field import LAB, Field
-from tests.soak.injuries import SERVER, Injuries
+from tests.soak.injuries import Injuries
 from tests.soak.soak import Ordeal, soak
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
@@ -39,17 +38,6 @@ class OneCut(Injuries):
 def test_twenty_kills_lose_nothing_and_double_nothing(lab: Path) -> None:
     tally = soak(Field(lab).equip(), 20, seed=3, most=7)
     assert tally.kills >= 20
-    assert tally.violations == []
-
-
-def test_ten_kills_with_the_journal_on_a_server_that_is_killed_too(
-    lab: Path,
-) -> None:
-    with own_server() as server:
-        field = Field(lab, server.database()).equip()
-        tally = soak(field, 10, seed=5, most=7, bounce=server.crash)
-    assert tally.kills >= 10
-    assert tally.hits[SERVER] >= 1
     assert tally.violations == []
 
 

@@ -30,12 +30,14 @@ class Injuries:
     Args:
         planned: how many kills the run is to have.
         bounce: kills the journal's database server and starts it again; None where there is none.
+        server_first: whether that server is what is killed first.
     """
 
     scene: Field
     dice: random.Random
     planned: int
     bounce: Callable[[], None] | None = None
+    server_first: bool = False
     hits: dict[str, int] = field(default_factory=dict)
     _next: float = 0.0
     _unplugged: dict[str, float] = field(default_factory=dict)
@@ -58,6 +60,10 @@ class Injuries:
         if not self.left or time.monotonic() < self._next:
             return
         self._next = time.monotonic() + self.dice.expovariate(1 / _PAUSE_S)
+        if self.server_first:
+            self.server_first = False
+            self._database()
+            return
         kinds: list[Callable[[], None]] = [self._engine, self._session, self._job, self._link]
         if self.bounce is not None:
             kinds.append(self._database)

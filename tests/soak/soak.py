@@ -62,11 +62,12 @@ def soak(
 ) -> Tally:
     """Carry runs out until ``kills`` have hit, at most ``most`` a run; return what was found.
 
-    Where there is a server to be killed, it goes on until that was killed too.
+    Where there is a server to be killed, the first run begins with that, whatever the dice say.
     """
     tally, dice = Tally(), random.Random(seed)  # noqa: S311 - dice, no secret
-    while tally.kills < kills or (bounce and SERVER not in tally.hits):
-        one = Ordeal(scene, Injuries(scene, dice, dice.randint(1, most), bounce))
+    while tally.kills < kills:
+        first = bounce is not None and SERVER not in tally.hits
+        one = Ordeal(scene, Injuries(scene, dice, dice.randint(1, most), bounce, first))
         found = one.go_through()
         tally.runs += 1
         tally.resumed += one.resumed

@@ -27,7 +27,8 @@ from dr.engine.core.errors import ExitCode
         "The file is kept as evidence under its SHA-256. A later file replaces an earlier one in "
         "the comparison, never in the evidence; only this branch is compared again. A closed "
         "reconciliation is opened again by it. paper is a CSV sheet of receipts typed in, with "
-        "the columns of ledgers.yaml; queue is work that was never sent; both add to a ledger.\n\n"
+        "the columns of ledgers.yaml; queue is work that was never sent; both add to a ledger. "
+        "A photo is kept for people to look at, and changes nothing.\n\n"
         "--database asks the branch's own database, as branches.yaml and ledgers.yaml declare it."
     ),
 )
@@ -37,7 +38,7 @@ from dr.engine.core.errors import ExitCode
 @option("--database", is_flag=True, help=N_("Ask its own database in place of FILE."))
 @option(
     "--via",
-    type=click.Choice(("file", "paper", "queue")),
+    type=click.Choice(("file", "paper", "queue", "photo")),
     default="file",
     help=N_("How it came."),
 )

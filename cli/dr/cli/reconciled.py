@@ -180,6 +180,10 @@ def preview_lines(seen: Preview) -> list[Line]:
             shown = str(raw or "") if same else f"{raw or ''} -> {canonical or ''}"
             lines.append(line("  ", (f"{column}  ", "dim"), shown))
     lines += [line((problem, "bad")) for problem in reading.problems]
+    for word, places in reading.undeclared.items():
+        told = _("lines {lines}: '{word}' is no declared outcome; they count as unanswered")
+        where = ", ".join(map(str, places))
+        lines.append(line((told.format(lines=where, word=word), "bad")))
     return lines
 
 
@@ -194,6 +198,7 @@ def preview_data(seen: Preview) -> dict[str, Any]:
         "count": len(seen.reading.rows),
         "refused": [{"line": r.line, "column": r.column} for r in seen.reading.refused],
         "problems": list(seen.reading.problems),
+        "undeclared": {word: list(at) for word, at in seen.reading.undeclared.items()},
         "unread": dict(seen.unread),
     }
 

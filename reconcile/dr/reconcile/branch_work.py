@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 
 from dr.reconcile.branch_type import BranchType
 from dr.reconcile.canon import Canon
@@ -74,12 +75,12 @@ class Desk:
         self._key = shape.place(shape.key)
         self._cut = cut
 
-    def lines(self, reading: Reading) -> list[Values]:
+    def lines(self, reading: Reading) -> Sequence[Values]:
         """Return the rows that belong to the window and the centre should have."""
         if not reading.told:
             fast = self._fast(reading.rows)
             if fast is not None:
-                return list(fast)
+                return fast
         return [
             row
             for number, row in enumerate(reading.rows)
@@ -102,8 +103,8 @@ class Desk:
 
     def doubts(self, reading: Reading, lines: Sequence[Values]) -> bool:
         """Say whether a branch is to be looked at whatever its fingerprint says."""
-        keys = [row[self._key] for row in lines]
-        return bool(reading.told or not reading.complete or len(set(keys)) < len(keys))
+        keys = set(map(itemgetter(self._key), lines))
+        return bool(reading.told or not reading.complete or len(keys) < len(lines))
 
     def settle(self, work: BranchWork, reading: Reading, central: Sequence[Row]) -> list[Row]:
         """Settle what is the same to the character; what is in doubt goes into ``work``.
@@ -168,5 +169,5 @@ class Desk:
     def _fast(self, rows: Sequence[Values]) -> Sequence[Values] | None:
         if self._moment < 0 or not self._same_zone:
             return None
-        moments = [row[self._moment] for row in rows]
+        moments = list(map(itemgetter(self._moment), rows))
         return in_window_fast(moments, rows, self._texts)

@@ -11,10 +11,14 @@ import sys
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import Final
 
 from dr.reconcile.reading import Values
 from dr.reconcile.relation import SEPARATOR, Relation, literal
 from dr.reconcile.window import Window
+
+_SECOND: Final = len("2026-11-25 08:30:00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,11 @@ def in_window_fast(
     None when one is not: then each moment is to be understood first.
     """
     known = [text for text in moments if text]
-    if len(known) < len(rows) or {(len(t), t[4:5], t[10:11]) for t in known} - {(19, "-", " ")}:
+    if len(known) < len(rows) or set(map(len, known)) - {_SECOND}:
+        return None
+    if set(map(itemgetter(4), known)) - {"-"} or set(map(itemgetter(10), known)) - {" "}:
         return None
     since, until = window
+    if not known or (since <= min(known) and max(known) < until):
+        return rows
     return [row for row, text in zip(rows, known, strict=True) if since <= text < until]

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
@@ -37,38 +38,30 @@ def read_csv(
     gatherer = Gatherer(shape, branch_type, heading)
     gatherer.may_be_rounded = "E+" in text or "e+" in text
     reader = _reader(text, delimiter)
-    lines = _until_wrong(reader, gatherer.problems)
     for _ in range(heading.line):
-        next(lines)
+        next(reader)
     first = reader.line_num + 1
-    rows = list(lines) if '"' not in text else None
-    if rows is None or not gatherer.take_all(first, rows):
-        _take_each(gatherer, rows, reader, lines, first)
+    if '"' in text:  # a line may go over several
+        with _wrong_line(reader, gatherer.problems):
+            for cells in reader:
+                gatherer.take(reader.line_num, cells)
+    else:
+        rows: list[list[str]] = []
+        with _wrong_line(reader, gatherer.problems):
+            rows.extend(reader)
+        if not gatherer.take_all(first, rows):
+            for line, cells in enumerate(rows, first):
+                gatherer.take(line, cells)
     return gatherer.reading(branch, hashlib.sha256(data).hexdigest(), encoding, known_as)
 
 
-def _until_wrong(reader: Any, problems: list[str]) -> Iterator[list[str]]:
-    """Yield lines up to one that is none; those before it count, and the rest is a problem."""
+@contextmanager
+def _wrong_line(reader: Any, problems: list[str]) -> Iterator[None]:
+    """Stop at a line that is none: those before it count, and the rest is a problem."""
     try:
-        yield from reader
+        yield
     except csv.Error as error:
         problems.append(f"line {reader.line_num}: {error}; what follows was not read")
-
-
-def _take_each(
-    gatherer: Gatherer,
-    rows: list[list[str]] | None,
-    reader: Any,
-    lines: Iterable[list[str]],
-    first: int,
-) -> None:
-    """Take lines one by one; with a quote mark in the file a line may go over several."""
-    if rows is None:
-        for cells in lines:
-            gatherer.take(reader.line_num, cells)
-    else:
-        for line, cells in enumerate(rows, first):
-            gatherer.take(line, cells)
 
 
 def text_of(branch: str, data: bytes) -> tuple[str, str]:

@@ -48,6 +48,8 @@ class Reading:
         refused: lines with a damaged number.
         problems: what could not be read, in words, with line numbers.
         absent: columns of the shape that this branch does not have; they are not compared.
+        undeclared: words of the outcome column that nobody declared, with the lines where they
+            stand first; such a line counts as one without an answer.
         totals_left_out: lines of totals.
     """
 
@@ -59,6 +61,7 @@ class Reading:
     refused: tuple[RefusedRow, ...] = ()
     problems: tuple[str, ...] = ()
     absent: frozenset[str] = frozenset()
+    undeclared: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     encoding: str = ""
     totals_left_out: int = 0
 

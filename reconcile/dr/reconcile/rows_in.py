@@ -25,6 +25,7 @@ Damaged = frozenset[tuple[int, int]]
 """Line and place of cells that their source knows to be damaged."""
 
 _MOST_PROBLEMS = 200
+_MOST_WORDS, _MOST_LINES = 20, 10
 
 
 class Gatherer:
@@ -38,7 +39,7 @@ class Gatherer:
         self._type = branch_type
         self._heading = heading
         self._key = heading.places[shape.place(shape.key)]
-        self._pick = picker(heading.places)
+        self._pick = picker(heading.places, heading.width)
         self._codes = [i for i, c in enumerate(shape.columns) if c.kind is Kind.CODE]
         self.may_be_rounded = True
         self._totals = frozenset(w[0] for w in branch_type.total_words if w)
@@ -47,6 +48,7 @@ class Gatherer:
         self._numbers: list[int] = []
         self.lines: Sequence[int] = self._numbers
         self.told: dict[int, Told] = {}
+        self._undeclared: dict[str, list[int]] = {}
         self.refused: list[RefusedRow] = []
         self.problems: list[str] = []
         self.branches: set[str] = set()
@@ -77,7 +79,10 @@ class Gatherer:
             self._refuse(line, values, bad)
             return
         if heading.outcome >= 0:
-            told = told_by(cells[heading.outcome], self._type)
+            word = cells[heading.outcome]
+            told = told_by(word, self._type)
+            if told is Told.UNKNOWN and word and word.strip():
+                self._note_word(word.strip(), line)
             if told is not Told.ACKNOWLEDGED:
                 self.told[len(self.rows)] = told
         self.rows.append(values)
@@ -85,13 +90,15 @@ class Gatherer:
 
     def take_all(self, first_line: int, rows: Sequence[Sequence[str]]) -> bool:
         """Take lines that follow one another when all are ordinary; say whether they were."""
-        heading, key = self._heading, self._key
+        heading = self._heading
         ordinary = (
             not self.may_be_rounded
             and heading.outcome < 0
             and heading.branch < 0
-            and all(len(cells) == heading.width for cells in rows)
-            and all(cells[key] and cells[0] and cells[0][0] not in self._totals for cells in rows)
+            and set(map(len, rows)) <= {heading.width}
+            and all(map(itemgetter(self._key), rows))
+            and all(firsts := list(map(itemgetter(0), rows)))
+            and self._totals.isdisjoint({text[0] for text in firsts})
         )
         if ordinary:
             self.rows = list(map(self._pick, rows))
@@ -117,9 +124,16 @@ class Gatherer:
             refused=tuple(self.refused),
             problems=tuple(self.problems),
             absent=frozenset(absent),
+            undeclared={word: tuple(lines) for word, lines in self._undeclared.items()},
             encoding=encoding,
             totals_left_out=self.totals,
         )
+
+    def _note_word(self, word: str, line: int) -> None:
+        if word in self._undeclared or len(self._undeclared) < _MOST_WORDS:
+            lines = self._undeclared.setdefault(word, [])
+            if len(lines) < _MOST_LINES:
+                lines.append(line)
 
     def _damage(self, values: Values, damaged: Sequence[int]) -> int | None:
         if not (damaged or self.may_be_rounded):
@@ -149,8 +163,10 @@ class Gatherer:
             self.problems.append(text)
 
 
-def picker(places: Sequence[int]) -> Callable[[Any], Values]:
-    """Return what takes the columns of the shape out of a line."""
+def picker(places: Sequence[int], width: int = 0) -> Callable[[Any], Values]:
+    """Return what takes the columns of the shape out of a line of ``width`` cells."""
+    if list(places) == list(range(width)):
+        return tuple
     if all(place >= 0 for place in places) and len(places) > 1:
         return itemgetter(*places)
     return lambda cells: tuple(cells[p] if p >= 0 else None for p in places)

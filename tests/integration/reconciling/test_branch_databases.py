@@ -69,6 +69,25 @@ def test_a_branch_without_a_declared_database_is_refused(sides: Sides) -> None:
         sides.comparing.load_database(RUN, "south", by="dan")
 
 
+def test_a_file_of_two_gigabytes_is_refused_and_not_kept(sides: Sides, tmp_path: Path) -> None:
+    path = tmp_path / "ledger.csv"
+    with path.open("wb") as file:
+        file.truncate(2 << 30)
+    with pytest.raises(UserError, match="larger than 256 MiB"):
+        sides.comparing.load(RUN, "north", path, by="cai")
+    assert sides.north.evidence == []
+
+
+def test_a_picture_is_kept_once_and_is_no_answer(sides: Sides, tmp_path: Path) -> None:
+    path = tmp_path / "receipt.jpg"
+    path.write_bytes(b"\xff\xd8\xff\xe0 a receipt")
+    sides.comparing.load(RUN, "north", path, by="cai", via="photo")
+    north = sides.comparing.load(RUN, "north", path, by="cai", via="photo")
+    assert [(one.via, one.name) for one in north.evidence] == [("photo", "receipt.jpg")]
+    assert not north.answered
+    assert sides.comparing.store.read(north.evidence[0].sha256) == path.read_bytes()
+
+
 # -- another copy of the database
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -242,6 +243,15 @@ def test_a_csv_template_has_a_byte_order_mark_and_reads_as_an_empty_ledger() -> 
     template = csv_template(CSV, SHAPE)
     assert template.startswith(b"\xef\xbb\xbf")
     assert read(template).rows == []
+
+
+def test_an_outcome_that_nobody_declared_is_told_with_its_lines() -> None:
+    kind = replace(CSV, outcome="结果")
+    header, line = LINES.splitlines()[:2]
+    rows = [f"{header},结果", *(f"{line},{word}" for word in ("成功", "处理中", "", "处理中"))]
+    reading = read("\r\n".join(rows).encode(), kind)
+    assert reading.undeclared == {"处理中": (3, 5)}
+    assert list(reading.told) == [1, 2, 3]
 
 
 def test_a_preview_shows_both_forms_and_counts_what_nobody_reads() -> None:

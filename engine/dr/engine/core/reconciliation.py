@@ -39,6 +39,9 @@ PROVEN = frozenset({Resolution.RE_ENTER, Resolution.VOID, Resolution.ADJUST})
 COPY = "copy"
 """How evidence came that is no branch's own: what another copy of the database has."""
 
+PHOTO = "photo"
+"""How pictures of paper came: they are kept, and nobody but people reads them."""
+
 
 class CaseState(StrEnum):
     """Where a case stands.  Persisted in reports; never renamed."""
@@ -145,7 +148,7 @@ class Evidence:
     name: str
     at: datetime
     by: str
-    via: str  # sftp | database | file | paper | queue | telephone | copy
+    via: str  # sftp | database | file | paper | queue | telephone | copy | photo
     problem: str = ""
 
 
@@ -186,8 +189,8 @@ class Branch:
     @property
     def answered(self) -> bool:
         """Whether it said what it did; what a copy of the database shows is not its own word."""
-        understood = [one.via for one in self.evidence if not one.problem]
-        return self.compared is not None and set(understood) != {COPY}
+        understood = {one.via for one in self.evidence if not one.problem} - {PHOTO}
+        return self.compared is not None and understood != {COPY}
 
     @property
     def open_cases(self) -> list[Case]:

@@ -9,6 +9,7 @@ from typing import Any
 from dr.engine.core.events import Draft, Event, Kind
 from dr.engine.core.reconciliation import (
     COPY,
+    PHOTO,
     PROVEN,
     Branch,
     Case,
@@ -67,7 +68,7 @@ def _received(session: Session, event: Event) -> None:
             problem=problem,
         )
     )
-    if data.get("via") != COPY:
+    if data.get("via") not in {COPY, PHOTO}:
         branch.problem = problem
 
 

@@ -21,7 +21,7 @@ from dr.engine.actions.postgres.service import Service, read_service
 from dr.engine.core.errors import UserError
 from dr.engine.core.events import Draft, Kind
 from dr.engine.core.ports import Secrets
-from dr.engine.core.reconciliation import COPY, Branch, Evidence, Session
+from dr.engine.core.reconciliation import COPY, PHOTO, Branch, Evidence, Session
 from dr.engine.core.values import Secret
 from dr.engine.service.authority import known_person
 from dr.engine.service.evidence import read_given
@@ -73,7 +73,7 @@ class Comparing:
         """Take a file of a branch as evidence and compare the branch with it.
 
         A file that can not be understood is kept and journalled as such; what an earlier file
-        showed stands.
+        showed stands.  A picture (``photo``) is kept for people to look at, and changes nothing.
 
         Raises:
             UserError: no such branch, or the file is none that can be read.
@@ -82,9 +82,23 @@ class Comparing:
         at = self.reconciling.open(run)
         who = person_of(at, at.branch(branch).name, by)
         content = _content(path)
+        if via == PHOTO:
+            return self._keep_picture(at, branch, content, name=path.name, by=who)
         if via == "paper":
             content = _typed(path, content, who, self.reconciling.clock.now())
         return self._take(run, branch, content, name=path.name, by=who, via=via)
+
+    def _keep_picture(self, at: Open, branch: str, content: bytes, *, name: str, by: str) -> Branch:
+        sha256 = self.store.keep(content)
+        data = {"branch": branch, "sha256": sha256, "name": name, "by": by, "via": PHOTO}
+        told = {**data, "size_bytes": len(content)}
+
+        def decide(now: Open) -> Sequence[Draft]:
+            if any(one.sha256 == sha256 for one in now.branch(branch).evidence):
+                return ()
+            return [Draft(Kind.RECONCILE_RECEIVED, now.session.step, data=told)]
+
+        return self.reconciling.write(at.record.id, decide).branch(branch)
 
     def load_database(self, run: str, branch: str, *, by: str) -> Branch:
         """Ask a branch's own database for what it did, keep the answer, and compare the branch.
@@ -198,8 +212,7 @@ class Comparing:
         problem = self._problem(at, branch, content, via)
         if problem:
             data["problem"] = problem
-        known = at.branch(branch).evidence
-        if not known or (known[-1].sha256, known[-1].problem) != (data["sha256"], problem):
+        if not _came_last(at.branch(branch), via, data["sha256"], problem):
             self.reconciling.write(run, lambda at: list(_taken(at, data)))
         if problem:
             raise UserError(
@@ -275,10 +288,7 @@ class Comparing:
         """Keep what came and yield its receipt, unless the same came last."""
         for branch, content in sorted(found.items()):
             sha256, problem = self.store.keep(content), self._problem(at, branch, content, via)
-            known = [
-                one for one in at.branch(branch).evidence if (one.via == COPY) == (via == COPY)
-            ]
-            if known and (known[-1].sha256, known[-1].problem) == (sha256, problem):
+            if _came_last(at.branch(branch), via, sha256, problem):
                 continue
             data = {"branch": branch, "sha256": sha256, "name": name, "by": by, "via": via}
             told = {**data, "problem": problem} if problem else data
@@ -409,6 +419,16 @@ def _shows_more(at: Open, compared: Mapping[str, Any]) -> bool:
     return any(case is None or case.how != "accepted" for case in found)
 
 
+def _sort(via: str) -> str:
+    return "ledger" if via in _LEDGERS else via
+
+
+def _came_last(branch: Branch, via: str, sha256: str, problem: str) -> bool:
+    """Whether the newest evidence of this sort is the same, and was understood alike."""
+    same_sort = [one for one in branch.evidence if _sort(one.via) == _sort(via)]
+    return bool(same_sort) and (same_sort[-1].sha256, same_sort[-1].problem) == (sha256, problem)
+
+
 def counting(branch: Branch) -> list[Evidence]:
     """Return what counts of a branch's evidence: the newest that was understood of each kind.
 
@@ -417,7 +437,7 @@ def counting(branch: Branch) -> list[Evidence]:
     newest: dict[str, Evidence] = {}
     for one in branch.evidence:
         if one.sha256 and not one.problem:
-            newest["ledger" if one.via in _LEDGERS else one.via] = one
+            newest[_sort(one.via)] = one
     lines = [newest[kind] for kind in ("ledger", "paper", "queue", COPY) if kind in newest]
     return lines or [newest[kind] for kind in ("telephone",) if kind in newest]
 
