@@ -303,6 +303,26 @@ def _voided(s: Sower) -> None:
     s.expect(C.EXTRA_CENTRAL, r)
 
 
+def _extra_but_void(s: Sower) -> None:
+    r = s.take()
+    s.drop(s.made.ledger, r)
+    s.change(s.made.central, r, replace(r, status="voided"))  # it was dealt with
+
+
+def _refused_and_void(s: Sower) -> None:
+    r = s.take()
+    s.made.told[r.slip] = "拒绝"
+    s.change(s.made.central, r, replace(r, status="voided"))
+
+
+def _doubles_that_are_void(s: Sower) -> None:
+    one, other = s.take(), s.take()
+    s.made.central[one.branch].append(replace(one, status="voided"))
+    serial = s.fresh_serial(other.branch)
+    twin = replace(other, slip=f"{other.slip}Z", receipt=f"{other.receipt}8", serial=serial)
+    s.made.central[other.branch].append(replace(twin, status="voided"))
+
+
 def _dup_central(s: Sower) -> None:
     r = s.take()
     s.made.central[r.branch].append(r)
@@ -405,9 +425,10 @@ def _reissued(s: Sower) -> None:
 
 KINDS: tuple[Callable[[Sower], None], ...] = (
     _missing_tail, _missing_hole, _extra, _extra_half_done, _field, _swapped_serials, _later,
-    _status, _unanswered, _refused, _refused_and_absent, _answered_late, _voided, _dup_central,
-    _dup_ledger, _dup_business, _cross, _damaged_key, _gap, _spoiled, _void_but_used,
-    _doubled_serial, _out_of_block, _late, _clock_off, _reissued,
+    _status, _unanswered, _refused, _refused_and_absent, _answered_late, _voided, _extra_but_void,
+    _refused_and_void, _doubles_that_are_void, _dup_central, _dup_ledger, _dup_business, _cross,
+    _damaged_key, _gap, _spoiled, _void_but_used, _doubled_serial, _out_of_block, _late, _clock_off,
+    _reissued,
 )  # fmt: skip
 
 
@@ -421,8 +442,9 @@ def seeded(seed: int, branches: int, records: int, each: int) -> Bureau:
 OF_TABLES = frozenset(
     {
         _missing_tail, _missing_hole, _extra, _extra_half_done, _field, _swapped_serials, _later,
-        _status, _voided, _dup_central, _dup_ledger, _dup_business, _cross, _damaged_key, _gap,
-        _spoiled, _void_but_used, _doubled_serial, _out_of_block, _reissued,
+        _status, _voided, _extra_but_void, _doubles_that_are_void, _dup_central, _dup_ledger,
+        _dup_business, _cross, _damaged_key, _gap, _spoiled, _void_but_used, _doubled_serial,
+        _out_of_block, _reissued,
     }
 )  # fmt: skip
 """What can be between two tables, of which none is a branch's."""

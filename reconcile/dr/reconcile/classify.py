@@ -88,13 +88,20 @@ class Book:
         return amount_of(candidate.canon[place]) if candidate and place >= 0 else None
 
 
+def is_void(shape: RecordShape, candidate: Candidate) -> bool:
+    """Say whether a record is void: a register that deletes nothing has it for ever."""
+    place = shape.place(shape.status)
+    return place >= 0 and candidate.canon[place] in shape.voided
+
+
 def note_pair(book: Book, matcher: Matcher, pair: Pair) -> None:
     """Note what two records that belong together disagree on; nothing when they do not."""
     ledger, central = pair.ledger, pair.central
     branch, key = ledger.row.branch, matcher.key(ledger) or matcher.key(central) or ""
     if ledger.told is Told.FAILED:
-        book.add(BreakClass.EXTRA_CENTRAL, branch, key, ledger=ledger, central=central,
-                 subclass=Subclass.REFUSED, matched_by=pair.by)  # fmt: skip
+        if not is_void(book.shape, central):
+            book.add(BreakClass.EXTRA_CENTRAL, branch, key, ledger=ledger, central=central,
+                     subclass=Subclass.REFUSED, matched_by=pair.by)  # fmt: skip
         return
     fields = matcher.differences(ledger, central)
     if pair.by is not MatchPass.KEY or ledger.damaged:
@@ -164,8 +171,7 @@ def note_missing(book: Book, matcher: Matcher, ledger: Candidate) -> None:
 
 
 def _missing(book: Book, ledger: Candidate) -> tuple[Subclass, Severity]:
-    place = book.shape.place(book.shape.status)
-    if place >= 0 and ledger.canon[place] in book.shape.voided:
+    if is_void(book.shape, ledger):
         return Subclass.BRANCH_VOIDED, Severity.MINOR
     moment = book.moment(ledger)
     if moment is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from dr.reconcile.branch_work import BranchWork, Desk
 from dr.reconcile.breaks import BreakClass, MatchPass
-from dr.reconcile.classify import Book, note_extra, note_missing, note_pair
+from dr.reconcile.classify import Book, is_void, note_extra, note_missing, note_pair
 from dr.reconcile.ledger import Told
 from dr.reconcile.matching import Candidate, Matcher, Pair
 from dr.reconcile.relation import Relation
@@ -180,6 +180,8 @@ def _extra(book: Book, each: _Left, siblings: Iterable[Candidate]) -> None:
     for sibling in siblings if place >= 0 else ():
         by_first[sibling.canon[place]].append(sibling)
     for candidate in each.central:
+        if is_void(each.desk.shape, candidate):
+            continue  # it says of itself that it does not count
         key = matcher.key(candidate) or ""
         seen[key] += 1
         if key in each.keys or seen[key] > 1:
@@ -188,7 +190,9 @@ def _extra(book: Book, each: _Left, siblings: Iterable[Candidate]) -> None:
         near = by_first.get(candidate.canon[place], ()) if place >= 0 else ()
         twins = [
             matcher.key(s) or "" for s in near
-            if matcher.key(s) != key and matcher.is_same_business(s, candidate)
+            if matcher.key(s) != key
+            and not is_void(each.desk.shape, s)
+            and matcher.is_same_business(s, candidate)
         ]  # fmt: skip
         if twins:
             book.add(BreakClass.DUP_BUSINESS, each.branch, key, central=candidate,

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from dr.reconcile.breaks import SerialRange
-from dr.reconcile.relation import INTEGERS, Relation
+from dr.reconcile.relation import INTEGERS, Relation, literal
 from dr.reconcile.serial_ranges import (
     Gap,
     Scope,
@@ -164,6 +164,16 @@ class _Auditor:
             "serial": text,
         }
 
+    @property
+    def _living(self) -> str:
+        """The condition, after others, that a record is not void."""
+        shape = self._relation.shape
+        if not shape.void_words:
+            return ""
+        words = ", ".join(literal(word) for word in shape.void_words)
+        status = f'q."{shape.status}"'
+        return f"AND ({status} IS NULL OR {status}::text <> ALL (ARRAY[{words}]))"
+
     def _from(self, *names: str, where: str = "") -> str:
         """Return a SELECT of these columns; OFFSET 0 keeps them from being computed twice."""
         shown = ", ".join(f"{self._columns[name]} AS {name}" for name in names)
@@ -271,7 +281,7 @@ WHERE next IS NULL OR before IS NULL OR next <> n + 1 ORDER BY 1, 2, 3""",
         for r in shared if few else ():
             named.update(texts_of(replace(r, width=width[r.prefix])))
         uses: dict[str, list[tuple[str, str]]] = defaultdict(list)
-        for branch, key, serial in self._using(sorted(named)):
+        for branch, key, serial in self._using(sorted(named), void=False):
             uses[serial].append((branch, key))
         for branch, key, serial in () if few else self._in_ranges(shared):
             uses[serial].append((branch, key))
@@ -285,7 +295,8 @@ WHERE next IS NULL OR before IS NULL OR next <> n + 1 ORDER BY 1, 2, 3""",
         """Return branch, key and serial of the records whose number is in a range."""
         return self._ask(
             f"""
-SELECT branch, key, serial FROM {self._from("branch", "key", "serial", "prefix", "n")}
+SELECT branch, key, serial
+FROM {self._from("branch", "key", "serial", "prefix", "n", where=f"{self._where} {self._living}")}
 WHERE EXISTS (
   SELECT FROM unnest(%(p)s::text[], %(f)s::bigint[], %(l)s::bigint[]) AS r (prefix, first, last)
   WHERE r.prefix = s.prefix AND s.n BETWEEN r.first AND r.last)""",
@@ -346,9 +357,15 @@ WHERE branch = ANY(%(b)s::text[]) AND NOT EXISTS (
             return ()
         return tuple((b, k, s, forms[s]) for b, k, s in self._using(sorted(forms)))
 
-    def _using(self, serials: Sequence[str]) -> list[tuple[str, str, str]]:
-        """Return branch, key and serial of the records with these serials, of any time."""
+    def _using(self, serials: Sequence[str], *, void: bool = True) -> list[tuple[str, str, str]]:
+        """Return branch, key and serial of the records with these serials, of any time.
+
+        Args:
+            void: take void records too: a form that is printed and voided is used all the same.
+        """
         where, parameters = self._relation.among(self._relation.shape.serial, serials)
+        if not void:
+            where += f" {self._living}"
         if not serials:
             return []
         records = self._from("branch", "key", "serial", where=where)

@@ -142,6 +142,14 @@ class RecordShape:
         """Where each column stands."""
         return {name: place for place, name in enumerate(self.names)}
 
+    @cached_property
+    def void_words(self) -> tuple[str, ...]:
+        """What a database may write as the status of a void record."""
+        if not self.status:
+            return ()
+        words = self.columns[self.place(self.status)].words
+        return tuple(sorted({*self.voided, *(k for k, v in words.items() if v in self.voided)}))
+
     def place(self, name: str) -> int:
         """Return where a column stands; -1 when the shape has none such."""
         return self.places.get(name, -1)
