@@ -178,6 +178,30 @@ def test_a_late_ledger_is_compared_alone_and_leaves_the_others_as_they_were(
     assert {name: one["digest"] for name, one in after.items() if name != LATE} == before
 
 
+def test_what_the_lab_s_application_corrects_is_proven_by_the_next_comparison(
+    scene: Scene, tmp_path: Path
+) -> None:
+    by: dict[str, list[str]] = {}
+    for case in cases(scene):
+        if case["proposed"] in {"re-enter", "void", "adjust"}:
+            by.setdefault(case["proposed"], []).append(case["id"])
+        elif case["what"] == "extra_central":
+            by.setdefault("void", []).append(case["id"])
+    assert by.keys() == {"re-enter", "void", "adjust"}
+    for resolution, ids in by.items():
+        words = ["--as", resolution, "--reason", "the slip lies before me", "--by", "ma.lin"]
+        scene.dr("reconcile", "resolve", "last", *ids, *words)
+        scene.dr("reconcile", "approve", "last", *ids, "--by", "xu.yan")
+    scene.dr("reconcile", "corrections", "last", "-o", tmp_path)
+    approved = str(tmp_path / "corrections-all.json")
+    done = scene.json("lab", "correct", approved, "--dir", str(scene.lab))
+    assert set(done["entered"]) == {i for ids in by.values() for i in ids}
+    scene.dr("reconcile", "recheck", "last")
+    after = {case["id"]: case for case in cases(scene, "--all")}
+    still = [after[i] for ids in by.values() for i in ids if after[i]["how"] != "proven"]
+    assert still == []
+
+
 def test_two_clerks_settle_what_can_not_be_corrected_any_more(scene: Scene) -> None:
     ids = [case["id"] for case in cases(scene)]
     words = ["--as", "accept", "--reason", "the lab's paper was looked at"]

@@ -6,8 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from dr.cli.lines import Line, line
-from dr.cli.text import _, language, ngettext
+from dr.cli.text import N_, _, language, ngettext
 from dr.cli.width import cells, pad
+
+_LEFT = {
+    "unknown": N_("what is to be done is nothing that this application can do"),
+    "no-number": N_("the branch gives no number"),
+    "there": N_("it is in the register already"),
+    "nothing": N_("nothing of it can be adjusted here"),
+    "gone": N_("the register has no such record"),
+}
 
 
 def kind_plain(kind: Any) -> dict[str, Any]:
@@ -33,6 +41,19 @@ def spoilt_lines(spoilt: Any) -> list[Line]:
     )
     values = {"what": spoilt.what, "batch": spoilt.batch, "seed": spoilt.seed}
     return [line(said.format(count=spoilt.truths, **values))]
+
+
+def corrected_lines(done: Any) -> list[Line]:
+    """Say what was entered, and what was not and why."""
+    count = len(done.entered)
+    said = ngettext(
+        "{n} correction entered on {host}", "{n} corrections entered on {host}", count
+    ).format(n=count, host=done.host)
+    left = [
+        line(("  " + case, "strong"), "  ", (_(_LEFT[because]), "bad"))
+        for case, because in done.left.items()
+    ]
+    return [line(said), *left]
 
 
 def truth_lines(truths: Sequence[Any], doubts: Sequence[int]) -> list[Line]:

@@ -15,10 +15,11 @@ from click.shell_completion import CompletionItem
 from dr.cli.command import DrCommand, group, option
 from dr.cli.lines import Line, line, painted
 from dr.cli.session import current
-from dr.cli.spoilt import kind_lines, kind_plain, spoilt_lines, truth_lines
+from dr.cli.spoilt import corrected_lines, kind_lines, kind_plain, spoilt_lines, truth_lines
 from dr.cli.text import N_, _, language
 from dr.cli.width import cells, pad
 from dr.cli.words import seconds
+from dr.engine.core.errors import ExitCode
 
 lab = group("lab", N_("A miniature data centre to break and recover."))
 
@@ -286,6 +287,33 @@ def truth(directory: Path | None) -> None:
     doubts = [batch.number for batch in batches if not batch.done]
     plain = {"truths": [one.plain() for one in truths], "in_doubt": doubts}
     _show(plain, truth_lines(truths, doubts))
+
+
+@lab.command(
+    "correct",
+    cls=DrCommand,
+    help=N_(
+        "Enter approved corrections into the lab's register, as a registration application "
+        "does.\n\n"
+        "FILE is the .json that 'dr reconcile corrections' writes; all of it in one transaction. "
+        "Exit 1 when some could not be entered."
+    ),
+)
+@_directory
+@click.argument("file", type=click.Path(path_type=Path))
+@option(
+    "--host",
+    default="",
+    metavar="HOST",
+    help=N_("Whose database; else the one with the service address."),
+)
+def correct(file: Path, directory: Path | None, host: str) -> int:
+    """Enter corrections."""
+    from dr.lab.correcting import correct
+
+    done = correct(_place(directory), file, host)
+    _show(asdict(done), corrected_lines(done))
+    return ExitCode.FAILED if done.left else ExitCode.DONE
 
 
 def _show(plain: dict[str, Any], lines: Sequence[Line]) -> None:

@@ -91,7 +91,7 @@ class Register:
             self.ask("COMMIT")
         except LabError as error:
             raise LabError(
-                f"the register may be spoilt or not: {error.message}",
+                f"the register may be changed or not: {error.message}",
                 hint="'dr lab truth' says which batch is in doubt; bring a new lab up to be sure.",
             ) from error
 
@@ -116,7 +116,7 @@ class Register:
         words = self._psql.stderr.read().decode(errors="replace").split()
         said = " ".join(words) or "no answer in time"
         return LabError(
-            f"the register on '{self.host}' could not be spoilt: {said}",
+            f"the register on '{self.host}' could not be changed: {said}",
             hint="Nothing was changed; look at the lab with 'dr lab status'.",
         )
 
