@@ -2,7 +2,8 @@
 
     python bench/reconcile_cost.py [ROWS [BRANCHES RECORDS [ROUNDS]]]      1000000 3000 500 3
 
-No ROWS (0) or no BRANCHES (0) leaves that part out.
+No ROWS (0) or no BRANCHES (0) leaves that part out.  The ledgers come as CSV and as workbooks, and
+as many records again in twice the branches: the cost is that of records, not of branches.
 
 The floor of two tables is one scan of each that hashes every row, at the same time.  The floor of
 branches is what a careful script does in one pass and one process, one thing after the other: count
@@ -28,15 +29,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import peers
+from python_calamine import CalamineWorkbook
 from reconcile_data import ROOT, Truth, Wire, branches, two_tables
 from samples import Measured, Row, SkippedError, Worker, in_turns, serve
 
+from dr.lab.spoiling.xlsx import workbook
+from dr.reconcile.branch_type import Source
 from dr.reconcile.branches import compare_branches
 from dr.reconcile.first_look import Submission
 from dr.reconcile.read_csv import text_of
@@ -62,7 +67,9 @@ def rows(rounds: int, size: int = 1_000_000, count: int = 3000, records: int = 5
     if not count:
         return found
     with own_server() as server, tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:
-        return found + _branches(server, Path(folder), count, records, rounds)
+        found += _branches(server, Path(folder), count, records, rounds)
+        found += _workbooks(server, Path(folder), count, records, rounds)
+        return found + _more_branches(server, Path(folder), count * 2, records // 2, rounds)
 
 
 def _new(server: PostgresServer) -> str:
@@ -266,18 +273,6 @@ def _branches(
         submissions = [Submission(name, kind, path) for name, kind, path in ledgers]
         paths = [path for _, _, path in ledgers]
 
-        def dr(*, audit: bool) -> float:
-            began = time.perf_counter()
-            with snapshot(wire):
-                relation = Relation.open(wire, QUERY, SHAPE, "id")
-                found = compare_branches(
-                    SESSION, relation, submissions, register=register, audit=audit
-                )
-            took = time.perf_counter() - began
-            if audit and {(b.kind, b.branch, b.key) for b in found.breaks} != truth:
-                raise SkippedError("not what was seeded")
-            return took
-
         def read() -> float:
             began = time.perf_counter()
             for path in paths:
@@ -288,8 +283,8 @@ def _branches(
             "floor": lambda: _one_pass(wire, ledgers),
             "floor, centre and files at once": lambda: _one_pass(wire, ledgers, at_once=True),
             "files read": read,
-            "dr": lambda: dr(audit=False),
-            "dr, serials audited": lambda: dr(audit=True),
+            "dr": lambda: _compared(wire, submissions, register, truth, audit=False),
+            "dr, serials audited": lambda: _compared(wire, submissions, register, truth),
             "a loop over branches": lambda: _loop(wire, ledgers),
         }
         measured = in_turns(rounds, subjects)
@@ -303,6 +298,76 @@ def _branches(
     }
     what = f"{count:,} branches of {records} records"
     return _rows(what, measured, subjects, notes, {"dr, serials audited": AIM_BRANCHES})
+
+
+def _workbooks(
+    server: PostgresServer, folder: Path, count: int, records: int, rounds: int
+) -> list[Row]:
+    """Compare the same ledgers as workbooks, beside what reads them and does nothing else."""
+    place = folder / "workbooks"
+    place.mkdir()
+    with server.connect(_new(server)) as wire:
+        ledgers, truth, register = branches(wire, place, count, records, each=8)
+        for _, _, path in ledgers:
+            with path.open(encoding="utf-8", newline="") as file:
+                content = workbook(list(csv.reader(file)))
+            path.write_bytes(content)
+        submissions = [
+            Submission(name, replace(kind, source=Source.XLSX), path)
+            for name, kind, path in ledgers
+        ]
+
+        def read() -> float:
+            began = time.perf_counter()
+            for _, _, path in ledgers:
+                with CalamineWorkbook.from_path(path) as book:
+                    book.get_sheet_by_index(0).to_python(skip_empty_area=False)
+            return time.perf_counter() - began
+
+        subjects: dict[str, Callable[[], float]] = {
+            "floor": read,
+            "dr, serials audited": lambda: _compared(wire, submissions, register, truth),
+        }
+        measured = in_turns(rounds, subjects)
+    notes = {
+        "floor": "every workbook through calamine and nothing else, in one process",
+        "dr, serials audited": f"{len(truth)} of {len(truth)} breaks named, 0 false",
+    }
+    return _rows(f"{count:,} workbooks of {records} records", measured, subjects, notes, {})
+
+
+def _more_branches(
+    server: PostgresServer, folder: Path, count: int, records: int, rounds: int
+) -> list[Row]:
+    place = folder / "more"
+    place.mkdir()
+    with server.connect(_new(server)) as wire:
+        ledgers, truth, register = branches(wire, place, count, records, each=8)
+        submissions = [Submission(name, kind, path) for name, kind, path in ledgers]
+        subjects: dict[str, Callable[[], float]] = {
+            "floor": lambda: _one_pass(wire, ledgers),
+            "dr, serials audited": lambda: _compared(wire, submissions, register, truth),
+        }
+        measured = in_turns(rounds, subjects)
+    notes = {
+        "floor": "one pass of a script over all",
+        "dr, serials audited": f"{len(truth)} of {len(truth)} breaks named, 0 false",
+    }
+    return _rows(f"{count:,} branches of {records:,} records", measured, subjects, notes, {})
+
+
+def _compared(
+    wire: Wire, submissions: list[Submission], register: Any, truth: Truth, *, audit: bool = True
+) -> float:
+    """Return the seconds that a comparison takes; what it found is checked."""
+    began = time.perf_counter()
+    with snapshot(wire):
+        relation = Relation.open(wire, QUERY, SHAPE, "id")
+        found = compare_branches(SESSION, relation, submissions, register=register, audit=audit)
+    took = time.perf_counter() - began
+    if audit and {(b.kind, b.branch, b.key) for b in found.breaks} != truth:
+        raise SkippedError("not what was seeded")
+    return took
 
 
 def _one_pass(wire: Wire, ledgers: list[tuple[str, Any, Path]], *, at_once: bool = False) -> float:

@@ -44,12 +44,24 @@ def read_xlsx(
     moments = _places(heading, shape, {Kind.MOMENT, Kind.DAY})
     codes = {heading.places[i]: c for i, c in enumerate(shape.columns) if c.kind is Kind.CODE}
     gatherer = Gatherer(shape, branch_type, heading)
-    for line, row in enumerate(rows[heading.line :], heading.line + 1):
+    body = rows[heading.line :]
+    gatherer.may_be_rounded = not _is_template(body)
+    if not gatherer.may_be_rounded and gatherer.take_all(heading.line + 1, body):
+        body = []
+    for line, row in enumerate(body, heading.line + 1):
         damaged = [p for p, column in codes.items() if p >= 0 and _is_damaged(row[p], column)]
         for place in moments:
             row[place] = _moment(row[place], epoch)
         gatherer.take(line, [_text(cell) for cell in row], damaged)
     return gatherer.reading(branch, hashlib.sha256(data).hexdigest(), "xlsx", known_as)
+
+
+def _is_template(rows: Sequence[Sequence[Any]]) -> bool:
+    """Whether every cell is text, as in a template, and none a rounded number as text."""
+    return all(
+        set(map(type, row)) == {str} and "E+" not in (line := "".join(row)) and "e+" not in line
+        for row in rows
+    )
 
 
 def cells_of(branch: str, data: bytes, sheet: str = "") -> tuple[list[list[Any]], datetime]:
