@@ -68,6 +68,12 @@ TEMPLATES = (
     N_("the plan was amended"),
     N_("step '{step}' has begun since it was proposed"),
     N_("an approval lapsed before all had decided"),
+    N_("the reconciliation or the run was over before it"),
+    N_("the mail server answered nobody before"),
+    N_("the server did not answer in time"),
+    N_("the server is not reachable: {reason}"),
+    N_("no answer after the text was sent: {reason}"),
+    N_("the line was cut after the text was sent"),
 )
 """The reasons that the engine writes, with places for their values."""
 

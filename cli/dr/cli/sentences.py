@@ -5,7 +5,7 @@ The journal holds codes and values; the words are chosen here, in the language i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dr.cli.jobs import job_words
@@ -361,7 +361,37 @@ def _reconcile_waived(event: Event, _view: RunView, _outline: Outline) -> str:
 
 
 def _reconcile_reminded(event: Event, _view: RunView, _outline: Outline) -> str:
-    return _("overdue: {branches}").format(branches=", ".join(map(str, event.data["branches"])))
+    data = event.data
+    if data.get("letters"):
+        return "; ".join(_letters(each) for each in data["letters"])
+    words = _("overdue: {branches}").format(branches=", ".join(map(str, data["branches"])))
+    count, nobodys = len(data.get("people") or ()), data.get("nobodys")
+    if count:
+        told = ngettext("mail goes to {n} person", "mail goes to {n} people", count)
+        words += "; " + told.format(n=count)
+    if nobodys:
+        words += "; " + _("nobody answers for {branches}").format(branches=_first(nobodys))
+    return words
+
+
+_LETTERS = {
+    "accepted": N_("reminded by mail: {people}"),
+    "refused": N_("mail to {people} was refused"),
+    "later": N_("mail to {people} was not sent"),
+    "unknown": N_("nobody knows whether the mail to {people} arrived"),
+}
+
+
+def _letters(each: Mapping[str, Any]) -> str:
+    """Return what became of the letters that had one fate, for one reason."""
+    words = _(_LETTERS[str(each["fate"])]).format(people=_first(each["people"]))
+    return words + _tail(each.get("because"))
+
+
+def _first(names: Sequence[Any], most: int = 5) -> str:
+    """Return the first names, and how many there are besides."""
+    shown, more = ", ".join(map(str, names[:most])), len(names) - most
+    return _("{names} and {n} more").format(names=shown, n=more) if more > 0 else shown
 
 
 def _reconcile_closed(_event: Event, _view: RunView, _outline: Outline) -> str:

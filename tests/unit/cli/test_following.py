@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -103,3 +104,51 @@ def test_the_plain_view_never_repeats_a_line(capsys: pytest.CaptureFixture[str])
         viewer.show(view, [event], last=False)
     lines = capsys.readouterr().out.splitlines()
     assert lines == _lines(FANS_OUT)
+
+
+_REMINDED: list[dict[str, Any]] = [
+    {"branches": ["b", "c"], "people": ["ana", "bo"], "nobodys": ["c"]},
+    {
+        "branches": [],
+        "letters": [
+            {"fate": "accepted", "because": "", "people": list("hijklmn")},
+            {"fate": "refused", "because": "no mail server is declared", "people": ["ana"]},
+        ],
+    },
+    {"branches": ["b"], "to": "leadership"},
+]
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        (
+            "en",
+            [
+                "overdue: b, c; mail goes to 2 people; nobody answers for c",
+                "reminded by mail: h, i, j, k, l and 2 more; "
+                "mail to ana was refused: no mail server is declared",
+                "overdue: b",
+            ],
+        ),
+        (
+            "zh_Hans",
+            [
+                "逾期：b, c; 向 2 人发送邮件; c 未登记负责人",
+                "已发邮件催办：h, i, j, k, l，另有 2 个; 发往 ana 的邮件被拒收: 没有声明邮件服务器",
+                "逾期：b",
+            ],
+        ),
+    ],
+)
+def test_a_reminder_says_whom_mail_goes_to_and_what_became_of_it(
+    language: str, said: list[str]
+) -> None:
+    use(language)
+    begun = {"session": "s", "to": "2026-11-01T00:00:00Z", "branches": ["b", "c"]}
+    rows: list[Row] = [
+        *SUCCEEDS[:1],
+        (1, Kind.RECONCILE_OPENED, "sign", None, begun),
+        *((2, Kind.RECONCILE_REMINDED, "sign", None, data) for data in _REMINDED),
+    ]
+    assert [text.partition("  ")[2] for text in _lines(rows)[-3:]] == said

@@ -63,7 +63,7 @@ class Kind(StrEnum):
     RECONCILE_DECIDED = "reconcile.decided"  # branch, case, verb, by, resolution, reason, reference
     RECONCILE_SIGNED = "reconcile.signed"  # branch, digest, by, means, statement, signature
     RECONCILE_WAIVED = "reconcile.waived"  # branches, by, reason, expires, statement, signature
-    RECONCILE_REMINDED = "reconcile.reminded"  # branches, to
+    RECONCILE_REMINDED = "reconcile.reminded"  # branches, people, nobodys | letters
     RECONCILE_CLOSED = "reconcile.closed"  # how (signed_off|waived), by, totals
     RECONCILE_REOPENED = "reconcile.reopened"  # by, because
     # what an operator wants; the engine obeys when it reads them

@@ -262,6 +262,8 @@ class Session:
     how: str = ""  # signed_off | waived
     frees_locks: bool = False  # the run holds no lock until it closes
     changed: int = 0  # the last event that moved it
+    reminders: int = 0  # how often late branches were reminded
+    reminded: datetime | None = None  # the last time
 
     def state_of(self, branch: Branch, now: datetime) -> BranchState:
         """Return where a branch stands ``now``."""

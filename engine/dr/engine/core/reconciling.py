@@ -159,6 +159,9 @@ def _waived(session: Session, event: Event) -> None:
 
 
 def _reminded(session: Session, event: Event) -> None:
+    if not event.data["branches"]:
+        return  # what became of the letters
+    session.reminders, session.reminded = session.reminders + 1, event.at
     for name in event.data["branches"]:
         session.branches[str(name)].reminded += 1
 

@@ -25,6 +25,12 @@ OVERRUN = timedelta(seconds=20)
 Key = tuple[str, str | None]
 """What a worker is busy with: a step and a host, or a step and a rung."""
 
+MAIL: Key = ("*mail*", None)
+"""What a worker is busy with who sends letters; no step can be called so.
+
+Nothing of the run waits for it: neither its state, nor an amendment, nor its end.
+"""
+
 Work = Callable[[], None]
 
 
@@ -54,20 +60,22 @@ class Crew:
         self._later: list[tuple[datetime, int, Work]] = []
         self._count = itertools.count()
         self.cut: BaseException | None = None
+        self.dismissed = False
 
     def dismiss(self) -> None:
-        """Wait until every worker has put down what it holds."""
+        """Wait until every worker has put down what it holds; who sends letters sends no more."""
+        self.dismissed = True
         self._pool.shutdown(wait=True)
 
     @property
     def idle(self) -> bool:
-        """Whether nobody is busy."""
-        return not self._busy
+        """Whether nobody is busy with the run."""
+        return not self.busy_with
 
     @property
     def busy_with(self) -> set[Key]:
-        """What somebody is busy with now."""
-        return set(self._busy)
+        """What somebody is busy with now, letters left out."""
+        return set(self._busy) - {MAIL}
 
     def is_busy(self, key: Key) -> bool:
         """Whether somebody is busy with it."""

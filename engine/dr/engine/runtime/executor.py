@@ -30,6 +30,7 @@ from dr.engine.runtime.gates import Gatekeeper
 from dr.engine.runtime.hearing import Hearing
 from dr.engine.runtime.ladder import Ladders
 from dr.engine.runtime.recorder import StoppedError
+from dr.engine.runtime.reminding import Reminding
 from dr.engine.runtime.sessions import Sessions
 from dr.engine.runtime.stopping import Stopper
 from dr.engine.runtime.taking_back import TakingBack
@@ -72,7 +73,7 @@ class Executor:
         gates = Gatekeeper(context, forecaster)
         undoer = Undoer(context, gates, conductor)
         taking_back = TakingBack(context, gates, undoer)
-        sessions = Sessions(context, gates)
+        sessions = Sessions(context, gates, Reminding(context, self.crew))
         ladders = Ladders(context, gates, forecaster, undoer)
         self.ladders, self.fan_outs = ladders, FanOut(context)
         self.hearing = Hearing(

@@ -20,17 +20,22 @@ from dr.engine.core.questions import Question, QuestionKind
 from dr.engine.core.reconciled import may_close, open_cases, overdue, totals, totals_data
 from dr.engine.core.reconciliation import Rule, Session
 from dr.engine.core.reconciling import closing_drafts, first_drafts
+from dr.engine.core.reminders import round_of
 from dr.engine.core.states import ENDED, StepState
 from dr.engine.core.values import parse_utc, utc_text
 from dr.engine.core.view import QuestionView, StepView
 from dr.engine.runtime.context import RunContext
 from dr.engine.runtime.gates import Gatekeeper, group_of, seconds
 from dr.engine.runtime.nonces import nonce
+from dr.engine.runtime.reminding import Reminding
 
 log = logging.getLogger("dr.runtime")
 
 _LOCK_PAUSE = timedelta(seconds=30)
 """How long after a lock was another run's it is asked for again."""
+
+_LETTERS_PAUSE = timedelta(seconds=30)
+"""How long after the letters of the last reminder were still being sent it is asked again."""
 
 _REMIND = timedelta(hours=4)
 """How long after the branches' time is over they are reminded again, unless the step says."""
@@ -42,6 +47,7 @@ class Sessions:
 
     context: RunContext
     gates: Gatekeeper
+    reminding: Reminding
     _judged: tuple[int, datetime | None] = (0, None)
 
     # -- opening
@@ -130,8 +136,8 @@ class Sessions:
             self._close(asked, session, now, how)
             return
         self.gates.escalate(asked, now)
-        self._remind(asked, session, now)
-        self._judged = (session.changed, self._next(asked, session, now))
+        looks_again = self._remind(asked, session, now) or self._next(asked, session, now)
+        self._judged = (session.changed, looks_again)
 
     def _is_due(self, session: Session, now: datetime) -> bool:
         """Whether anything can have changed: a session of thousands of branches lasts for days."""
@@ -152,17 +158,30 @@ class Sessions:
         """Return when branches that handed nothing in are reminded next."""
         if session.due is None:
             return None
+        if session.reminded is None:
+            return session.due
+        # from the last one on: an engine that was away for days sends one letter, not one for each
         pause = asked.question.card.get("remind_s") or _REMIND.total_seconds()
-        times = max((branch.reminded for branch in session.branches.values()), default=0)
-        return session.due + timedelta(seconds=pause * times)
+        return session.reminded + timedelta(seconds=pause)
 
-    def _remind(self, asked: QuestionView, session: Session, now: datetime) -> None:
+    def _remind(self, asked: QuestionView, session: Session, now: datetime) -> datetime | None:
+        """Remind late branches when it is time to, by mail too; return when to look again, if so.
+
+        Whom it goes to is written before the first letter: an engine that dies sends none twice.
+        """
         at, late = self._remind_at(asked, session), overdue(session, now)
-        if late and at is not None and now >= at:
-            data = {"branches": late, "to": asked.question.approvers}
-            self.context.recorder.write(
-                Draft(Kind.RECONCILE_REMINDED, asked.question.step, data=data)
-            )
+        if not late or session.due is None or at is None or now < at:
+            return None
+        if self.reminding.is_under_way:
+            return now + _LETTERS_PAUSE
+        again = bool(asked.escalated) or session.reminders > 0
+        groups = [asked.question.approvers, *asked.escalated] if again else []
+        told = round_of(late, session.due, self.context.record.inventory, groups)
+        people = [letter.person for letter in told.letters]
+        data = {"branches": late, "people": people, "nobodys": list(told.nobodys)}
+        self.context.recorder.write(Draft(Kind.RECONCILE_REMINDED, asked.question.step, data=data))
+        self.reminding.send(asked, session.reminders, told)
+        return None
 
     def _close(self, asked: QuestionView, session: Session, now: datetime, how: str = "") -> None:
         """Write the close of the session, of the run's business and of the step together."""
