@@ -62,3 +62,16 @@ SELECT r.branch AS branch, r.slip AS key, r.receipt_no AS receipt, c.serial AS c
        r.amount AS amount, r.status AS status, r.accepted_at AS at
 FROM registration AS r LEFT JOIN certificate AS c USING (receipt_no)
 WHERE r.branch <> 'control'"""
+
+# dr's word: the column of the table registration
+COLUMN = {
+    "key": "slip",
+    "parcel": "parcel_no",
+    "kind": "kind",
+    "clerk": "clerk",
+    "at": "accepted_at",
+    "branch": "branch",
+    "holder": "holder",
+    "amount": "amount",
+    "status": "status",
+}

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from dr.lab.api import status
+from dr.lab.business import COLUMN
 from dr.lab.errors import LabDownError, LabUsageError
-from dr.lab.spoiling.register import Register, opened, serving_host
-from dr.lab.spoiling.statements import COLUMN, quoted
+from dr.lab.register import Register, opened, quoted, serving_host
 
 _KIND = "dr.corrections"
 _MOST_BYTES = 64 << 20

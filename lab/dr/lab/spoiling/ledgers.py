@@ -7,7 +7,8 @@ from decimal import Decimal
 from dr.engine.core.values import Text
 from dr.lab.errors import LabUsageError
 from dr.lab.names import RARE
-from dr.lab.spoiling.plans import Case, Change, Edit, Kind, Plan, Stand, Wish, pick
+from dr.lab.register import Change
+from dr.lab.spoiling.plans import Case, Edit, Kind, Plan, Stand, Wish, pick
 from dr.lab.spoiling.statements import set_fields
 from dr.lab.spoiling.truths import NOTHING, Fields, Truth
 

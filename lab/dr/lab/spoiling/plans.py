@@ -14,6 +14,7 @@ from dr.lab.blocks import usable
 from dr.lab.business import LEDGER_COLUMNS
 from dr.lab.errors import LabUsageError
 from dr.lab.office import BOOK, COLUMNS, LEDGER, slip_number
+from dr.lab.register import Change
 from dr.lab.spoiling.truths import Fields, Truth, Value
 
 SHEET = LEDGER.replace(".csv", ".xlsx")
@@ -145,14 +146,6 @@ class Stand:
         *_, last = usable(branch)
         free = (serial for serial in reversed(last) if serial not in self.serials)
         return [serial for serial, _ in zip(free, range(count), strict=False)]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A statement for the register; ``rows``: how many it must change, None for any number."""
-
-    sql: str
-    rows: int | None = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from functools import partial
 
 from dr.engine.core.values import Text
 from dr.lab import names
+from dr.lab.business import COLUMN
+from dr.lab.register import Change, quoted
 from dr.lab.spoiling.plans import (
     Case,
-    Change,
     Kind,
     Plan,
     Stand,
@@ -23,7 +24,7 @@ from dr.lab.spoiling.plans import (
     pick,
     too_few,
 )
-from dr.lab.spoiling.statements import COLUMN, delete, quoted, this, without_rules
+from dr.lab.spoiling.statements import delete, this, without_rules
 from dr.lab.spoiling.truths import Truth, Value
 
 _AGAIN = timedelta(seconds=1)

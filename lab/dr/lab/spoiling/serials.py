@@ -9,10 +9,10 @@ from functools import partial
 from dr.engine.core.values import Text
 from dr.lab.blocks import BlockKind, blocks_of
 from dr.lab.errors import LabUsageError
+from dr.lab.register import Change
 from dr.lab.spoiling.fields import neighbours
 from dr.lab.spoiling.plans import (
     Case,
-    Change,
     Edit,
     Kind,
     Plan,

@@ -4,31 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dr.lab.spoiling.plans import Case, Change
+from dr.lab.business import COLUMN
+from dr.lab.register import Change, quoted
+from dr.lab.spoiling.plans import Case
 from dr.lab.spoiling.truths import Value
 
-COLUMN = {
-    "key": "slip",
-    "parcel": "parcel_no",
-    "kind": "kind",
-    "clerk": "clerk",
-    "at": "accepted_at",
-    "branch": "branch",
-    "holder": "holder",
-    "amount": "amount",
-    "status": "status",
-}
 _WITHOUT_RULES = (
     "ALTER TABLE registration DROP CONSTRAINT IF EXISTS registration_slip_once",
     "CREATE INDEX IF NOT EXISTS registration_slip ON registration (branch, slip)",
     "ALTER TABLE certificate DROP CONSTRAINT IF EXISTS certificate_pkey",
     "CREATE INDEX IF NOT EXISTS certificate_serial ON certificate (serial)",
 )
-
-
-def quoted(value: Value) -> str:
-    """Return ``value`` as SQL."""
-    return "NULL" if value is None else "'" + value.replace("'", "''") + "'"
 
 
 def without_rules() -> tuple[Change, ...]:

@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dr.lab import api, rpc
+from dr.lab import api, register, rpc
 from dr.lab.errors import LabDownError, LabError, LabUsageError
-from dr.lab.spoiling import register, truths
+from dr.lab.spoiling import truths
 from dr.lab.spoiling.counter import Counter, closed_counters
 from dr.lab.spoiling.kinds import Kind, find_kind
 from dr.lab.spoiling.plans import Book, Case, Plan, Row, Stand, Wish

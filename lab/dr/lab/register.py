@@ -9,13 +9,13 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dr.lab.enter import in_host, started_in_host
 from dr.lab.errors import LabError
 from dr.lab.postgres import DATABASE, SOCKET_DIR
-from dr.lab.spoiling.plans import Change
 from dr.lab.topology import LAB_CLUSTER
 
 _PATIENCE_S = 30.0
@@ -32,6 +32,19 @@ SELECT row_to_json(found) FROM (
   WHERE r.accepted_at >= {since} AND r.slip <> 'write-proof'
   ORDER BY r.receipt_no
 ) AS found"""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A statement for the register; ``rows``: how many it must change, None for any number."""
+
+    sql: str
+    rows: int | None = 1
+
+
+def quoted(value: str | None) -> str:
+    """Return ``value`` as SQL."""
+    return "NULL" if value is None else "'" + value.replace("'", "''") + "'"
 
 
 class Register:
