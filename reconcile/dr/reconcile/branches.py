@@ -27,7 +27,7 @@ from dr.reconcile.first_look import Eye, Look, Submission
 from dr.reconcile.readers import look_at_all
 from dr.reconcile.relation import Relation, Row
 from dr.reconcile.resolving import resolve
-from dr.reconcile.serials import SerialRegister
+from dr.reconcile.serials import SerialRegister, Whole, whole_scopes
 from dr.reconcile.session import Session
 from dr.reconcile.totals import note_totals
 
@@ -123,15 +123,16 @@ class _Pass:
         self._rejected: dict[str, str] = {}
         self._totals: dict[str, tuple[Total, ...]] = {}
         self._central: dict[tuple[str, ...], Mapping[str, Fingerprint]] = {}
+        self._whole: Whole = {}
 
     def run(
         self, expected: frozenset[str], register: SerialRegister, *, audit: bool, snapshot: str
     ) -> Comparison:
         """Go through the five parts."""
-        seen = self._look()
+        seen = self._look(audit=audit)
         unequal = [pieces for pieces in seen.values() if self._is_unequal(pieces)]
         work = list(self._work(unequal))
-        resolve(self._book, self._relation, work, register, audit=audit)
+        resolve(self._book, self._relation, work, register, audit=audit, whole=self._whole)
         note_totals(self._book, self._relation, self._totals)
         outcomes = self._outcomes(seen, expected)
         breaks = sorted(
@@ -145,12 +146,14 @@ class _Pass:
         first = pieces[0]
         return len(pieces) > 1 or first.doubts or self._of_centre(first) != first.fingerprint
 
-    def _look(self) -> dict[str, list[Look]]:
-        """Read all evidence while the centre computes its fingerprints."""
+    def _look(self, *, audit: bool) -> dict[str, list[Look]]:
+        """Read all evidence while the centre computes what needs none of it."""
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="centre") as pool:
             asked = self._ask_centre(pool)
+            whole = pool.submit(whole_scopes, self._relation, self._session) if audit else None
             looks = look_at_all(self._eye, self._submissions)
             self._central = {names: future.result() for names, future in asked.items()}
+            self._whole = whole.result() if whole else {}
         seen: list[Look] = []
         for look in looks:
             if look.rejected:

@@ -23,6 +23,8 @@ Values = Sequence[str | None]
 Canonical = tuple[str | None, ...]
 
 _MOST_KEPT = 50_000
+_GUARDS = ("=", "'", "")
+"""What keeps a spreadsheet from eating zeros begins with one of these."""
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"))
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−─﹣"), "-")  # noqa: RUF001 - what people type for a dash
 # what GB18030 of 2000, Python's, puts into the private use area, where the standard of 2022 has it
@@ -47,7 +49,7 @@ class Canon:
     ) -> None:
         self.shape = shape
         self._each = [
-            _remembering(canoniser(c, zone, in_ten_thousands=c.name in ten_thousands))
+            _quickly(c, _remembering(canoniser(c, zone, in_ten_thousands=c.name in ten_thousands)))
             for c in shape.columns
         ]
 
@@ -134,6 +136,25 @@ def _remembering(
     return recalled
 
 
+def _quickly(
+    column: Column, function: Callable[[str | None], str | None]
+) -> Callable[[str | None], str | None]:
+    """Return ``function``, for codes with a way round it for what is nearly canonical already.
+
+    Codes are many and rarely come twice: to remember them costs more than this does.
+    """
+    if column.kind is not Kind.CODE:
+        return function
+    longest = max((len(_text(word)) for word in column.empty), default=0)
+
+    def quick(raw: str | None) -> str | None:
+        if raw is None or len(raw) <= longest or not raw.isascii() or not raw.isprintable():
+            return function(raw)
+        return function(raw) if " " in raw or raw[0] in _GUARDS else raw.upper()
+
+    return quick
+
+
 def _text(raw: str) -> str:
     if raw.isascii():
         return " ".join(raw.split())
@@ -147,7 +168,7 @@ def _text(raw: str) -> str:
 
 
 def _code(text: str) -> str:
-    if text.isascii() and " " not in text and text[:1] not in {"=", "'"}:
+    if text.isascii() and " " not in text and text[:1] not in _GUARDS:
         return text.upper()
     bare = text.replace(" ", "")
     for _ in range(4):

@@ -12,7 +12,7 @@ from dr.reconcile.classify import Book, is_void, note_extra, note_missing, note_
 from dr.reconcile.ledger import Told
 from dr.reconcile.matching import Candidate, Matcher, Pair
 from dr.reconcile.relation import Relation
-from dr.reconcile.serials import SerialRegister
+from dr.reconcile.serials import SerialRegister, Whole
 from dr.reconcile.serials import audit as audit_serials
 from dr.reconcile.shape import Severity
 
@@ -43,8 +43,9 @@ def resolve(
     *,
     audit: bool,
     windowed: bool = True,
+    whole: Whole | None = None,
 ) -> None:
-    """Match, look elsewhere, and note every break."""
+    """Match, look elsewhere, and note every break; ``whole`` is of ``serials.whole_scopes``."""
     left = [_matched(desk, each) for desk, each in work]
     _elsewhere(book, relation, left)
     _outside(left)
@@ -58,7 +59,7 @@ def resolve(
         _extra(book, each, siblings)
     _reissued(book, relation, left)
     if audit:
-        _audit(book, relation, left, register, windowed=windowed)
+        _audit(book, relation, left, register, windowed=windowed, whole=whole)
 
 
 def _matched(desk: Desk, work: BranchWork) -> _Left:
@@ -236,6 +237,7 @@ def _audit(
     register: SerialRegister,
     *,
     windowed: bool,
+    whole: Whole | None,
 ) -> None:
     shape = relation.shape
     place = shape.place(shape.serial)
@@ -268,6 +270,7 @@ def _audit(
         [(branch, serial) for branch, serial in explained if serial],
         strange=[s for s in strange if s],
         windowed=windowed,
+        whole=whole,
     )
     for branch, gap in found.gaps:
         book.add(BreakClass.SERIAL_GAP, branch, str(gap), serials=gap)

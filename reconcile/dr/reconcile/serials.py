@@ -93,6 +93,18 @@ class _Numbers:
     doubled: list[str] = field(default_factory=list)
 
 
+Whole = Mapping[Scope, "_Numbers"]
+"""Scopes whose numbers, of the centre alone, are all of a range and each of them once."""
+
+
+def whole_scopes(relation: Relation, session: Session, *, windowed: bool = True) -> Whole:
+    """Return what needs no look; it can be asked before ledgers are compared."""
+    if not relation.shape.serial:
+        return {}
+    auditor = _Auditor(relation, session, windowed)
+    return auditor.proven(auditor.sums(()))[0]
+
+
 def audit(
     relation: Relation,
     session: Session,
@@ -101,10 +113,12 @@ def audit(
     *,
     strange: Iterable[str] = (),
     windowed: bool = True,
+    whole: Whole | None = None,
 ) -> SerialFindings:
     """Audit the serial numbers that the centre has used.
 
     Args:
+        whole: what ``whole_scopes`` said in the same snapshot.
         explained: branch and serial of what is accounted for otherwise: of records that the
             centre lacks, and a branch's own number where the centre has another.
         strange: serials of records that stand at the wrong branch; they open no gap there.
@@ -116,7 +130,7 @@ def audit(
     if relation.types[relation.shape.serial] in INTEGERS:
         register = register.by_number()
     besides = set(explained)
-    numbers = auditor.numbers(besides)
+    numbers = auditor.numbers(besides, whole or {})
     doubled = auditor.doubled(numbers)
     elsewhere = auditor.out_of_block(register.blocks, numbers)
     strangers = numbers_of(
@@ -186,7 +200,7 @@ class _Auditor:
     def _ask(self, statement: str, **more: Any) -> list[tuple[Any, ...]]:
         return self._relation.ask(statement, {**self._parameters, **more})
 
-    def numbers(self, explained: Iterable[tuple[str, str]]) -> dict[Scope, _Numbers]:
+    def numbers(self, explained: Iterable[tuple[str, str]], whole: Whole) -> dict[Scope, _Numbers]:
         """Return what is used of every scope; only those that are not whole are looked through.
 
         A scope that is whole with what is explained needs no look either.
@@ -194,10 +208,18 @@ class _Auditor:
         Count and ends alone prove nothing: one number lost and another doubled keeps them.  A sum
         of hashes that is that of the whole range does.
         """
+        known = list(explained)
+        touched = {branch if self._by_branch else "" for branch, _ in known}
+        found = {scope: each for scope, each in whole.items() if scope[0] not in touched}
+        more, broken = self.proven(self.sums(known, but=[name for name, _ in found]))
+        return {**found, **more, **(self._looked_through(broken) if broken else {})}
+
+    def proven(self, sums: Iterable[tuple[Any, ...]]) -> tuple[dict[Scope, _Numbers], list[str]]:
+        """Return the scopes whose sum proves them whole, and the names of the others."""
         found: dict[Scope, _Numbers] = {}
         broken: list[str] = []
         likely: dict[str, tuple[str, int, int, int, int]] = {}
-        for scope, count, first, last, total in self._sums(explained):
+        for scope, count, first, last, total in sums:
             one, other = parse_serial(str(first)), parse_serial(str(last))
             alike = one and other and (self._is_number or one[::2] == other[::2])
             if one and other and alike and other[1] - one[1] + 1 == count:
@@ -210,19 +232,26 @@ class _Auditor:
                 found[scope, prefix] = _Numbers([(start, end)], width)
             else:
                 broken.append(scope)
-        return {**found, **(self._looked_through(broken) if broken else {})}
+        return found, broken
 
-    def _sums(self, explained: Iterable[tuple[str, str]]) -> list[tuple[Any, ...]]:
+    def sums(
+        self, explained: Iterable[tuple[str, str]], but: Sequence[str] = ()
+    ) -> list[tuple[Any, ...]]:
+        """Return count, ends and sum of hashes of every scope that is not one of ``but``."""
         kind, cast = ("n", "bigint") if self._is_number else ("serial", "text")
         value = "n" if self._is_number else 'serial COLLATE "C"'
         known = [(b, s) for b, s in explained if not self._is_number or s.isdecimal()]
+        found = f"count(*), min({value}), max({value}), sum({self._hash(value)})"
+        where = f"{self._where} AND {self._columns['scope']} <> ALL (%(but)s::text[])"
         return self._ask(
             f"""
-SELECT scope, count(*), min({value}), max({value}), sum({self._hash(value)})
-FROM (SELECT scope, {kind} FROM {self._from("scope", kind)} UNION ALL
-      SELECT * FROM unnest(%(s)s::text[], %(v)s::{cast}[])) AS s (scope, {kind}) GROUP BY 1""",
+SELECT scope, sum(count)::bigint, min(first), max(last), sum(total)
+FROM (SELECT scope, {found} FROM {self._from("scope", kind, where=where)} GROUP BY 1 UNION ALL
+      SELECT scope, {found} FROM unnest(%(s)s::text[], %(v)s::{cast}[]) AS s (scope, {kind})
+      GROUP BY 1) AS s (scope, count, first, last, total) GROUP BY 1""",
             s=[b if self._by_branch else "" for b, _ in known],
             v=[s for _, s in known],
+            but=list(but),
         )
 
     def _expected(self, likely: Mapping[str, tuple[str, int, int, int, int]]) -> dict[str, int]:
