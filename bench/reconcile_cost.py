@@ -19,14 +19,17 @@ import csv
 import hashlib
 import io
 import json
+import os
 import resource
+import shutil
 import socket
 import struct
+import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -36,11 +39,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import peers
-from python_calamine import CalamineWorkbook
 from reconcile_data import ROOT, Truth, Wire, branches, two_tables
 from samples import Measured, Row, SkippedError, Worker, in_turns, serve
 
-from dr.lab.spoiling.xlsx import workbook
 from dr.reconcile.branch_type import Source
 from dr.reconcile.branches import compare_branches
 from dr.reconcile.first_look import Submission
@@ -89,6 +90,7 @@ def _tables(server: PostgresServer, size: int, rounds: int) -> list[Row]:
                 "dr, difference": lambda: worker.ask(what="difference", **login)["seconds"],
                 "dr, named, serials audited": lambda: _named(worker, login, truth)["seconds"],
             }
+            subjects["pg_comparator"] = lambda: _pg_comparator(server, names)
             with ExitStack() as stack:
                 _with_peer(stack, subjects, server, names)
                 measured = in_turns(rounds, subjects)
@@ -98,6 +100,7 @@ def _tables(server: PostgresServer, size: int, rounds: int) -> list[Row]:
         "rows copied out": "COPY of both sides to nowhere, at once: what shipping rows begins with",
         "dr, difference": f"{moved / 1e6:.2f} MB moved, {memory:.0f} MiB of memory with Python",
         "dr, named, serials audited": f"{len(truth)} of {len(truth)} breaks named, 0 false",
+        "pg_comparator": "integer key; keys and what to do with them, no names; writes temp tables",
         "reladiff": f"integer key; signs and keys only; {_found(measured)}",
     }
     aims = {"dr, difference": AIM_DIFFERENCE, "dr, named, serials audited": AIM_NAMED}
@@ -163,6 +166,31 @@ def _named(worker: Worker, login: Mapping[str, Any], truth: Truth) -> dict[str, 
         extra, missed = sorted(found - wanted)[:3], sorted(wanted - found)[:3]
         raise SkippedError(f"not what was seeded: false {extra}, missed {missed}")
     return answer
+
+
+def _pg_comparator(server: PostgresServer, names: Sequence[str]) -> float:
+    """Ask the quickest peer, with its quickest options; Debian: postgresql-comparator."""
+    program = shutil.which("pg_comparator")
+    if program is None:
+        raise SkippedError("pg_comparator is not installed")
+    for name in names:
+        with server.connect(name) as wire:
+            wire.execute("SET default_transaction_read_only = off")
+            wire.execute("CREATE EXTENSION IF NOT EXISTS pgcmp")
+    columns = ",".join(("branch", *SHAPE.names))
+    sides = [f"pgsql://postgres@/{name}/registration?id:{columns}" for name in names]
+    options = ["--use-key", "--cf=fnv", "--cs=8", "--aggregate=xor"]
+    began = time.perf_counter()
+    done = subprocess.run(
+        [program, *options, *sides],
+        env={**os.environ, "PGHOST": str(server.folder)},
+        capture_output=True,
+        check=False,
+    )
+    took = time.perf_counter() - began
+    if not done.stdout.strip():
+        raise SkippedError(f"pg_comparator: {done.stderr.decode(errors='replace')[-200:]}")
+    return took
 
 
 _signs: list[int] = []
@@ -304,6 +332,11 @@ def _workbooks(
     server: PostgresServer, folder: Path, count: int, records: int, rounds: int
 ) -> list[Row]:
     """Compare the same ledgers as workbooks, beside what reads them and does nothing else."""
+    # here: the process whose memory is counted runs this file too
+    from python_calamine import CalamineWorkbook
+
+    from dr.lab.spoiling.xlsx import workbook
+
     place = folder / "workbooks"
     place.mkdir()
     with server.connect(_new(server)) as wire:

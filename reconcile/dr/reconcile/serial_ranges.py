@@ -46,6 +46,17 @@ def printed_range(first: str, last: str) -> SerialRange:
     return SerialRange(one[0], one[1], other[1], one[2] if one[2] == other[2] else 0)
 
 
+def joined(runs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return runs in order, those that touch or overlap made one."""
+    found: list[tuple[int, int]] = []
+    for first, last in sorted(runs):
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(last, found[-1][1]))
+        else:
+            found.append((first, last))
+    return found
+
+
 def gaps_between(
     runs: Sequence[tuple[int, int]], strangers: Sequence[int], prefix: str, width: int
 ) -> list[SerialRange]:

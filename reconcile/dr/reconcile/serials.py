@@ -13,12 +13,13 @@ from enum import StrEnum
 from typing import Any
 
 from dr.reconcile.breaks import SerialRange
-from dr.reconcile.relation import INTEGERS, Relation, literal
+from dr.reconcile.relation import INTEGERS, SEPARATOR, Relation, literal
 from dr.reconcile.serial_ranges import (
     Gap,
     Scope,
     SerialBlock,
     gaps_between,
+    joined,
     numbers_of,
     of_blocks,
     outside_of_blocks,
@@ -32,6 +33,9 @@ from dr.reconcile.shape import SerialScope
 
 _MOST_NAMED = 10_000
 _MOST_DIGITS = 18
+_TAIL = 3
+_BUCKET = 10**_TAIL
+"""Numbers that are proven, or looked through, together."""
 
 
 class FormState(StrEnum):
@@ -93,16 +97,23 @@ class _Numbers:
     doubled: list[str] = field(default_factory=list)
 
 
-Whole = Mapping[Scope, "_Numbers"]
-"""Scopes whose numbers, of the centre alone, are all of a range and each of them once."""
+Bucket = str
+"""Numbers of one scope that are alike but for their last three digits."""
+
+_Range = tuple[str, int, int, int]
+"""Prefix, first, last, width."""
+
+Whole = Mapping[str, Sequence[_Range]]
+"""By scope the ranges of its numbers, where each number of a range is used once."""
 
 
 def whole_scopes(relation: Relation, session: Session, *, windowed: bool = True) -> Whole:
     """Return what needs no look; it can be asked before ledgers are compared."""
     if not relation.shape.serial:
         return {}
-    auditor = _Auditor(relation, session, windowed)
-    return auditor.proven(auditor.sums(()))[0]
+    ranges, broken = _Auditor(relation, session, windowed).proven(())
+    doubtful = {bucket.partition(SEPARATOR)[0] for bucket in broken}
+    return {scope: each for scope, each in ranges.items() if scope not in doubtful}
 
 
 def audit(
@@ -166,8 +177,12 @@ class _Auditor:
         prefix = "''" if self._is_number else f"rtrim({text}, '0123456789')"
         digits = f"substr({text}, length({prefix}) + 1)"
         usable = f"length({digits}) BETWEEN 1 AND {_MOST_DIGITS}"
+        scope = "coalesce(q.\"branch\"::text, '')" if self._by_branch else "''"
+        head = self._head(f'q."{name}"::bigint' if self._is_number else text)
         self._columns = {
-            "scope": 'q."branch"::text' if self._by_branch else "''",
+            "scope": scope,
+            "head": head,
+            "bucket": f"({scope} || {literal(SEPARATOR)} || {head})",
             "prefix": prefix,
             "n": f'q."{name}"::bigint'
             if self._is_number
@@ -177,6 +192,34 @@ class _Auditor:
             "key": f'q."{relation.shape.key}"::text',
             "serial": text,
         }
+
+    def _head(self, value: str) -> str:
+        """Return SQL for what the numbers of a bucket have in common."""
+        return f"({value} / {_BUCKET})::text" if self._is_number else f"left({value}, -{_TAIL})"
+
+    @property
+    def _parted(self) -> str:
+        """SQL that parts the ends of a bucket; start and stop are NULL where they are no range."""
+        if self._is_number:
+            return "'' AS prefix, 1 AS width, 0 AS tens, first AS start, last AS stop"
+        one, other = (f"rtrim({end}, '0123456789')" for end in ("first", "last"))
+        width = f"length(first) - length({one})"
+        alike = (
+            f"{one} = {other} AND length(first) = length(last)"
+            f" AND {width} BETWEEN 1 AND {_MOST_DIGITS}"
+        )
+        return ", ".join([
+            f"{one} AS prefix",
+            f"{width} AS width",
+            f"CASE WHEN {alike} THEN (10 ^ ({width})::numeric)::bigint END AS tens",
+            f"CASE WHEN {alike} THEN substr(first, length({one}) + 1)::bigint END AS start",
+            f"CASE WHEN {alike} THEN substr(last, length({one}) + 1)::bigint END AS stop",
+        ])  # fmt: skip
+
+    @property
+    def _printed(self) -> str:
+        """SQL for number ``i`` of a bucket as it is printed."""
+        return "i" if self._is_number else '(prefix || substr((tens + i)::text, 2)) COLLATE "C"'
 
     @property
     def _living(self) -> str:
@@ -201,83 +244,100 @@ class _Auditor:
         return self._relation.ask(statement, {**self._parameters, **more})
 
     def numbers(self, explained: Iterable[tuple[str, str]], whole: Whole) -> dict[Scope, _Numbers]:
-        """Return what is used of every scope; only those that are not whole are looked through.
+        """Return what is used of every scope; only buckets that are not whole are looked through.
 
-        A scope that is whole with what is explained needs no look either.
+        A bucket that is whole with what is explained needs no look either.
 
         Count and ends alone prove nothing: one number lost and another doubled keeps them.  A sum
         of hashes that is that of the whole range does.
         """
-        known = list(explained)
-        touched = {branch if self._by_branch else "" for branch, _ in known}
-        found = {scope: each for scope, each in whole.items() if scope[0] not in touched}
-        more, broken = self.proven(self.sums(known, but=[name for name, _ in found]))
-        return {**found, **more, **(self._looked_through(broken) if broken else {})}
+        known = [
+            (branch if self._by_branch else "", serial)
+            for branch, serial in explained
+            if not self._is_number or serial.isdecimal()
+        ]
+        touched = {scope for scope, _ in known}
+        kept = {scope: each for scope, each in whole.items() if scope not in touched}
+        ranges, broken = self.proven(known, but=list(kept))
+        found = self._looked_through(broken) if broken else defaultdict(_Numbers)
+        for scope, each in [*kept.items(), *ranges.items()]:
+            for prefix, first, last, width in each:
+                numbers = found[scope, prefix]
+                numbers.runs.append((first, last))
+                numbers.width = max(numbers.width, width)
+        for numbers in found.values():
+            numbers.runs = joined(numbers.runs)
+        return found
 
-    def proven(self, sums: Iterable[tuple[Any, ...]]) -> tuple[dict[Scope, _Numbers], list[str]]:
-        """Return the scopes whose sum proves them whole, and the names of the others."""
-        found: dict[Scope, _Numbers] = {}
-        broken: list[str] = []
-        likely: dict[str, tuple[str, int, int, int, int]] = {}
-        for scope, count, first, last, total in sums:
-            one, other = parse_serial(str(first)), parse_serial(str(last))
-            alike = one and other and (self._is_number or one[::2] == other[::2])
-            if one and other and alike and other[1] - one[1] + 1 == count:
-                likely[scope] = (one[0], one[1], other[1], one[2], int(total))
-            else:
-                broken.append(scope)
-        expected = self._expected(likely) if likely else {}
-        for scope, (prefix, start, end, width, total) in likely.items():
-            if expected.get(scope) == total:
-                found[scope, prefix] = _Numbers([(start, end)], width)
-            else:
-                broken.append(scope)
-        return found, broken
-
-    def sums(
+    def proven(
         self, explained: Iterable[tuple[str, str]], but: Sequence[str] = ()
-    ) -> list[tuple[Any, ...]]:
-        """Return count, ends and sum of hashes of every scope that is not one of ``but``."""
-        kind, cast = ("n", "bigint") if self._is_number else ("serial", "text")
-        value = "n" if self._is_number else 'serial COLLATE "C"'
-        known = [(b, s) for b, s in explained if not self._is_number or s.isdecimal()]
-        found = f"count(*), min({value}), max({value}), sum({self._hash(value)})"
-        where = f"{self._where} AND {self._columns['scope']} <> ALL (%(but)s::text[])"
-        return self._ask(
-            f"""
-SELECT scope, sum(count)::bigint, min(first), max(last), sum(total)
-FROM (SELECT scope, {found} FROM {self._from("scope", kind, where=where)} GROUP BY 1 UNION ALL
-      SELECT scope, {found} FROM unnest(%(s)s::text[], %(v)s::{cast}[]) AS s (scope, {kind})
-      GROUP BY 1) AS s (scope, count, first, last, total) GROUP BY 1""",
-            s=[b if self._by_branch else "" for b, _ in known],
-            v=[s for _, s in known],
-            but=list(but),
-        )
+    ) -> tuple[dict[str, list[_Range]], list[Bucket]]:
+        """Return the ranges of each scope that are whole, and the buckets that are not.
 
-    def _expected(self, likely: Mapping[str, tuple[str, int, int, int, int]]) -> dict[str, int]:
-        """Return the sum of the hashes of whole ranges."""
-        value = "i" if self._is_number else '(prefix || substr((tens + i)::text, 2)) COLLATE "C"'
+        All of it is one SELECT, and what it answers grows with what is wrong.
+
+        Args:
+            explained: scope and serial of what counts as used too.
+            but: scopes that are left out.
+        """
+        known = list(explained)
+        cast, value = ("bigint", "v") if self._is_number else ("text", 'v COLLATE "C"')
+        sums = f"count(*) AS count, min({value}) AS first, max({value}) AS last, " + (
+            f"sum({self._hash(value)}) AS total"
+        )
+        used = "n" if self._is_number else "serial"
+        # to compile what runs once costs up to a second here, and saves less
+        self._relation.wire.execute("SET LOCAL jit = off")
+        where = f"{self._where} AND {self._columns['scope']} <> ALL (%(but)s::text[])"
         found = self._ask(
             f"""
-SELECT scope, sum({self._hash(value)})
-FROM unnest(%(s)s::text[], %(p)s::text[], %(f)s::bigint[], %(l)s::bigint[], %(t)s::bigint[])
-     AS r (scope, prefix, first, last, tens), LATERAL generate_series(first, last) AS i
-GROUP BY 1""",
-            s=list(likely),
-            p=[prefix for prefix, *_ in likely.values()],
-            f=[first for _, first, *_ in likely.values()],
-            l=[last for _, _, last, *_ in likely.values()],
-            t=[10 ** min(width, _MOST_DIGITS) for *_, width, _ in likely.values()],
+WITH used AS (
+  SELECT scope, head, {sums}
+  FROM (SELECT scope, head, {used} AS v
+        FROM {self._from("scope", "head", used, where=where if but else "")}) AS s
+  GROUP BY scope, head UNION ALL
+  SELECT scope, {self._head("v")} AS head, {sums}
+  FROM unnest(%(s)s::text[], %(v)s::{cast}[]) AS s (scope, v) GROUP BY 1, 2
+), bucket AS MATERIALIZED (
+  SELECT scope, head, sum(count) AS count, min(first) AS first, max(last) AS last,
+         sum(total) AS total
+  FROM used GROUP BY scope, head
+), likely AS MATERIALIZED (
+  SELECT scope, head, total, prefix, width, tens, start, stop
+  FROM (SELECT *, {self._parted} FROM bucket) AS s
+  WHERE stop - start + 1 = count
+), proven AS MATERIALIZED (
+  SELECT scope, head, prefix, width, start, stop
+  FROM likely WHERE total = (
+    SELECT sum({self._hash(self._printed)}) FROM generate_series(start, stop) AS i)
+)
+SELECT scope, NULL, prefix, min(start), max(stop), max(width)
+FROM (SELECT *, stop - sum(stop - start + 1) OVER (PARTITION BY scope, prefix, width
+                                                    ORDER BY start) AS island
+      FROM (SELECT * FROM proven) AS s) AS s
+GROUP BY scope, prefix, width, island UNION ALL
+SELECT scope, head, NULL, NULL, NULL, NULL
+FROM bucket WHERE (scope, head) NOT IN (SELECT scope, head FROM proven)""",
+            s=[scope for scope, _ in known],
+            v=[serial for _, serial in known],
+            but=list(but),
         )
-        return {str(scope): int(total) for scope, total in found}
+        ranges: dict[str, list[_Range]] = defaultdict(list)
+        broken: list[Bucket] = []
+        for scope, head, prefix, first, last, width in found:
+            if head is None:
+                ranges[scope].append((prefix, int(first), int(last), int(width)))
+            else:
+                broken.append(f"{scope}{SEPARATOR}{head}")
+        return ranges, broken
 
     def _hash(self, value: str) -> str:
         function = "hashint8extended" if self._is_number else "hashtextextended"
         return f"{function}({value}, {self._seed})"
 
-    def _looked_through(self, scopes: Sequence[str]) -> dict[Scope, _Numbers]:
-        """Return the runs of scopes number by number, and what comes twice."""
-        inside = f"{self._columns['scope']} = ANY(%(scopes)s::text[]) AND {self._where}"
+    def _looked_through(self, buckets: Sequence[Bucket]) -> dict[Scope, _Numbers]:
+        """Return the runs of buckets number by number, and what comes twice."""
+        inside = f"{self._columns['bucket']} = ANY (%(buckets)s::text[]) AND {self._where}"
         found = self._ask(
             f"""
 SELECT scope, prefix, n, next, before, width
@@ -285,7 +345,7 @@ FROM (SELECT scope, prefix, n, width, lead(n) OVER w AS next, lag(n) OVER w AS b
       FROM {self._from("scope", "prefix", "n", "width", where=inside)}
       WHERE n IS NOT NULL WINDOW w AS (PARTITION BY scope, prefix ORDER BY n)) AS s
 WHERE next IS NULL OR before IS NULL OR next <> n + 1 ORDER BY 1, 2, 3""",
-            scopes=list(scopes),
+            buckets=list(buckets),
         )
         numbers: dict[Scope, _Numbers] = defaultdict(_Numbers)
         start = 0

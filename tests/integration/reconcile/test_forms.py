@@ -14,7 +14,7 @@ from dr.engine.core.values import Secret
 from dr.engine.service.forms import forms_of, range_of
 from dr.inventory.serial_blocks import read_serial_blocks
 from dr.reconcile.relation import Relation
-from dr.reconcile.serials import FormState, SerialFindings, audit
+from dr.reconcile.serials import FormState, SerialFindings, SerialRegister, audit
 from dr.reconcile.session import Session
 from dr.reconcile.shape import RecordShape
 from tests.reconcile_corpus import WINDOW
@@ -77,8 +77,7 @@ class Central:
 
     def audited(self) -> SerialFindings:
         relation = Relation.open(self.wire, QUERY, RecordShape.of(RECORD))
-        register = self.bureau.register()
-        assert register is not None
+        register = self.bureau.register() or SerialRegister()
         return audit(relation, Session("s1", WINDOW), register, windowed=False)
 
 
@@ -127,3 +126,20 @@ def test_a_form_of_another_branch_opens_no_gap_over_the_stock_that_is_left(
     found = central.audited()
     assert [(branch, serial) for branch, _, serial in found.out_of_block] == [("a", "60002")]
     assert [(branch, str(gap)) for branch, gap in found.gaps] == [("a", "3")]
+
+
+@pytest.mark.parametrize("kind", ["text", "bigint"])
+@pytest.mark.parametrize(
+    "missing",
+    [(999,), (1000,), (998, 999), (999, 1000), (1999, 2000), (1500,), (2, 999, 1000, 2999)],
+)
+def test_a_gap_at_the_edge_of_what_is_proven_together_is_found(
+    wire: psycopg.Connection[Any], kind: str, missing: tuple[int, ...]
+) -> None:
+    central = Central(wire, kind, [])
+    printed = "i" if kind == "bigint" else "'X' || lpad(i::text, 6, '0')"
+    numbers_used = f"""INSERT INTO used SELECT 'a', 'a-' || i, {printed}, %s
+        FROM generate_series(1, 3500) AS i WHERE i <> ALL (%s)"""  # noqa: S608 - our own words
+    wire.execute(numbers_used.encode(), (WINDOW.since, list(missing)))
+    numbers = {gap.first + n for _, gap in central.audited().gaps for n in range(gap.count)}
+    assert numbers == set(missing)
