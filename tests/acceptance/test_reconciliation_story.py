@@ -88,8 +88,15 @@ def test_the_work_list_is_what_the_lab_knows_to_be_wrong(scene: Scene) -> None:
     assert found == told
 
 
-def test_every_form_is_accounted_for(scene: Scene) -> None:
-    answer = scene.json("reconcile", "certificates", "last")
+def test_every_form_is_accounted_for(scene: Scene, tmp_path: Path) -> None:
+    answer = scene.json("reconcile", "certificates", "last", "-o", str(tmp_path))
+    assert sorted(Path(file).name for file in answer["files"]) == [
+        f"certificates.{language}.{kind}" for language in ("en", "zh") for kind in ("docx", "html")
+    ]
+    paper = (tmp_path / "certificates.zh.html").read_text("utf-8")
+    assert "第十七条第（二）项" in paper
+    for each in answer["branches"]:
+        assert all(stolen in paper for stolen in each["printed"]["stolen"])
     by = {each["branch"]: each for each in answer["branches"]}
     for branch in HEADS:
         issued = sum(last - first + 1 for first, last in by[branch]["issued"])

@@ -46,7 +46,7 @@ _TO = option(
 def worklist(run: str, branches: tuple[str, ...], folder: Path) -> None:
     """Write work-lists."""
     session = current()
-    _files(session, run, session.desk.worklists.write(run, branches, folder))
+    show_files(session, run, session.desk.worklists.write(run, branches, folder))
 
 
 @command(
@@ -65,7 +65,7 @@ def worklist(run: str, branches: tuple[str, ...], folder: Path) -> None:
 def corrections(run: str, branches: tuple[str, ...], folder: Path) -> None:
     """Write corrections."""
     session = current()
-    _files(session, run, session.desk.worklists.corrections(run, branches, folder))
+    show_files(session, run, session.desk.worklists.corrections(run, branches, folder))
 
 
 @command(
@@ -84,15 +84,15 @@ def report(run: str | None, branches: tuple[str, ...], folder: Path | None) -> N
     session = current()
     found = run_id(session.desk, run, unfinished=False)
     written = session.desk.reconciliation_reports.write(
-        found, branches, folder=folder, languages=_languages()
+        found, branches, folder=folder, languages=languages()
     )
-    _files(session, found, written)
+    show_files(session, found, written)
 
 
 FILE_COMMANDS = (worklist, corrections, report)
 
 
-def _languages() -> Sequence[str]:
+def languages() -> Sequence[str]:
     """Return both languages, or the one that was asked for on the command line."""
     context = click.get_current_context(silent=True)
     while context is not None:
@@ -102,7 +102,7 @@ def _languages() -> Sequence[str]:
     return "en", "zh"
 
 
-def _files(session: Session, run: str, written: Sequence[Path]) -> None:
+def show_files(session: Session, run: str, written: Sequence[Path]) -> None:
     if session.json:
         session.result({"v": 1, "run": run, "files": [str(path) for path in written]})
         return

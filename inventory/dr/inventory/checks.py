@@ -37,6 +37,7 @@ RULES: Mapping[str, str] = {
     "INV024": "two people or groups have the same name, alias or login name",
     "INV025": "a member of a group has no key and can not sign",
     "INV026": "two people have the same key",
+    "INV027": "a branch names nobody who signs for it",
     "INV030": "two hosts or services have the same address",
     "INV031": "a host's key file is missing or can be read by others",
     "INV032": "a variable of a host holds a password in clear text",
@@ -49,7 +50,9 @@ RULES: Mapping[str, str] = {
     "INV061": "a standing authorisation has expired",
     "INV070": "a service has no backup set",
 }
-_WARNINGS = frozenset({"INV022", "INV025", "INV031", "INV041", "INV042", "INV061", "INV070"})
+_WARNINGS = frozenset(
+    {"INV022", "INV025", "INV027", "INV031", "INV041", "INV042", "INV061", "INV070"}
+)
 
 
 def check(inventory: Inventory, today: date) -> list[Problem]:
@@ -59,7 +62,7 @@ def check(inventory: Inventory, today: date) -> list[Problem]:
     """
     found = list(inventory.problems)
     for rule in (
-        _references, _groups, _posts, _names, _keys, _addresses, _key_files,
+        _references, _groups, _posts, _branches, _names, _keys, _addresses, _key_files,
         _contracts, _verified, _secrets, _standing, _backups,
     ):  # fmt: skip
         found += rule(inventory, today)
@@ -174,6 +177,17 @@ def _posts(inventory: Inventory, _today: date) -> Iterator[Problem]:
                     f"'{member}' holds a post in '{name}' and has no deputy",
                     f"Add 'deputy: …' to {member}: every key post has two people.",
                 )  # fmt: skip
+
+
+def _branches(inventory: Inventory, _today: date) -> Iterator[Problem]:
+    """What a branch reconciles is signed by somebody: where it names nobody, by anybody."""
+    for name, branch in inventory.branches.items():
+        if not branch.responsible and not branch.group:
+            yield _problem(
+                inventory, "INV027", "branches", ("branches", name),
+                f"branch '{name}' names nobody who signs for it",
+                "Add 'responsible:' with its head, and 'group:' with its people.",
+            )  # fmt: skip
 
 
 def _names(inventory: Inventory, _today: date) -> Iterator[Problem]:

@@ -132,6 +132,8 @@ def test_an_unknown_environment_names_the_nearest(folder: Path) -> None:
         ("services", "ip: 192.0.2.100", "ip: 192.0.2.300", "INV002", "not an IP address"),
         ("services", "format: 1", "formt: 1", "INV002", "unknown key 'formt'"),
         ("people", "  second.leader:\n", "  first.leader:\n", "INV001", "written twice"),
+        ("branches", "branches: {}", "branches: { b1: { title: { en: B, zh: B } } }", "INV027", "'b1'"),  # noqa: E501
+        ("branches", "branches: {}", "branches: { b1: { title: { en: B, zh: B }, responsible: first.leader } }", "", ""),  # noqa: E501
     ],
 )  # fmt: skip
 def test_each_mistake_is_found_under_its_rule(

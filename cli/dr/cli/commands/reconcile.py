@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from dr.cli.finding import person, run_id
 from dr.cli.lines import painted
 from dr.cli.network import enter_lab
 from dr.cli.reconcile_evidence import EVIDENCE_COMMANDS
-from dr.cli.reconcile_files import FILE_COMMANDS, take_list_back
+from dr.cli.reconcile_files import FILE_COMMANDS, languages, take_list_back
 from dr.cli.reconcile_shown import BY, now, show, show_branch, show_cases
 from dr.cli.reconciled import (
     case_data,
@@ -295,21 +295,37 @@ def waive(
         "Account for numbered certificates: issued, used, void, stolen, missing, double.\n\n"
         "The register is serial-blocks.csv of the inventory, as the run keeps it; used numbers are "
         "counted in the recovered database. Counts and ranges of stolen forms are for the superior "
-        "body. Exit 1 when a stolen form was used."
+        "body: with --output they are written as .docx and HTML in both languages, in one when "
+        "--lang is given. Exit 1 when a stolen form was used."
     ),
 )
 @click.argument("run", required=False, shell_complete=runs)
-def certificates(run: str | None) -> int:
+@option(
+    "-o",
+    "--output",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help=N_("Write the report into this folder."),
+)
+def certificates(run: str | None, folder: Path | None) -> int:
     """Account for certificates."""
     session = current()
     found = run_id(session.desk, run, unfinished=False)
     enter_lab(session)
     with session.desk.comparing(found) as comparing:
         forms = comparing.forms(found)
+    written: Sequence[Path] = ()
+    if folder is not None:
+        reports = session.desk.reconciliation_reports
+        written = reports.certificates(found, forms, folder=folder, languages=languages())
     if session.json:
-        session.result({"v": 1, "run": found, "branches": [each.to_data() for each in forms]})
+        told = {} if folder is None else {"files": [str(path) for path in written]}
+        branches = [each.to_data() for each in forms]
+        session.result({"v": 1, "run": found, "branches": branches, **told})
     else:
         click.echo(painted(form_lines(forms), colour=session.colour))
+        for path in written:
+            session.tell(str(path))
     return ExitCode.FAILED if any(each.stolen_used for each in forms) else ExitCode.DONE
 
 

@@ -10,9 +10,12 @@ from typing import Any
 
 from dr.engine.core.ports import Check
 from dr.engine.core.reconciliation import Session
+from dr.engine.core.values import Text
 from dr.engine.service.branch_signing import check_branch
+from dr.engine.service.forms import BranchForms, count
 from dr.engine.service.reconciling import Reconciling
-from dr.incidents.reconciliation.filing import file_branch, file_bureau
+from dr.incidents.reconciliation.certificates import FormsFacts
+from dr.incidents.reconciliation.filing import file_branch, file_bureau, file_certificates
 from dr.incidents.reconciliation.reading import reconciliation_facts
 from dr.incidents.report.rendering import LANGUAGES
 
@@ -64,6 +67,44 @@ class ReconciliationReports:
             for name in named
             for path in file_branch(facts, facts.branch(name), into, languages=languages, zone=zone)
         ]
+
+    def certificates(
+        self,
+        run: str,
+        forms: Sequence[BranchForms],
+        *,
+        folder: Path | None = None,
+        languages: Sequence[str] = LANGUAGES,
+    ) -> list[Path]:
+        """Write the account of numbered certificates, with those stolen first.
+
+        Raises:
+            UserError: no such run, or it has no reconciliation.
+            OSError: a file could not be written; those written before it are whole.
+        """
+        at = self.reconciling.open(run)
+        facts = reconciliation_facts(at.record, at.view, self.reconciling.clock.now())
+        assert facts is not None  # noqa: S101 - `open` raises where there is none
+        into = folder or self.folder / at.record.id
+        zone = str(at.record.inventory.get("timezone", "UTC"))
+        declared: Mapping[str, Any] = at.record.inventory.get("branches") or {}
+        told = [_forms(each, declared.get(each.branch) or {}) for each in forms]
+        return file_certificates(facts, told, into, languages=languages, zone=zone)
+
+
+def _forms(forms: BranchForms, branch: Mapping[str, Any]) -> FormsFacts:
+    return FormsFacts(
+        branch=forms.branch,
+        title=Text.of(branch.get("title")),
+        issued=[str(each) for each in forms.issued],
+        issued_count=count(forms.issued),
+        void_count=count(forms.void),
+        stolen=[str(each) for each in forms.stolen],
+        stolen_count=count(forms.stolen),
+        used=forms.used,
+        stolen_used=forms.stolen_used,
+        found=forms.found or {},
+    )
 
 
 def signature_checks(

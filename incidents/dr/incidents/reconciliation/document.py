@@ -16,6 +16,7 @@ from docx.oxml import OxmlElement, parse_xml
 from docx.oxml.ns import qn
 from docx.shared import Cm, Pt, RGBColor
 
+from dr.incidents.reconciliation.certificates import CertificatesContent
 from dr.incidents.reconciliation.content import ReconciliationContent
 from dr.incidents.reconciliation.docx_tables import (
     COLOURS,
@@ -57,6 +58,15 @@ def branch_document(facts: ReconciliationFacts, branch: BranchFacts, voice: Voic
     paper = Paper(ReconciliationContent(facts, voice))
     paper.head(paper.content.branch_title(branch))
     for section in paper.content.branch(branch):
+        paper.section(section)
+    return paper.finished()
+
+
+def certificates_document(content: CertificatesContent) -> bytes:
+    """Return the account of certificates."""
+    paper = Paper(content)
+    paper.head(content.title)
+    for section in content.sections():
         paper.section(section)
     return paper.finished()
 

@@ -35,6 +35,8 @@ _WEIGHTS: Mapping[str, Sequence[float]] = {
     "waivers": (3.5, 5, 3, 3.2),
     "cases": (3.2, 3.8, 3.8, 3, 2.6),
     "evidence": (3, 1.8, 3.2, 6),
+    "stolen": (3, 5, 2, 2.4),
+    "forms": (4, 1.8, 1.8, 1.6, 5),
     "source": (2.4, 7),
 }
 _NAMESPACE = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"

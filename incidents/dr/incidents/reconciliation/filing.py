@@ -6,12 +6,16 @@ import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dr.engine.core.canonical import canonical_bytes
 from dr.incidents.reconciliation.facts import BranchFacts, ReconciliationFacts
 from dr.incidents.report.filing import write_whole
 from dr.incidents.report.rendering import LANGUAGES
 from dr.incidents.report.voice import Voice, zone_of
+
+if TYPE_CHECKING:
+    from dr.incidents.reconciliation.certificates import FormsFacts
 
 _ODD = re.compile(r"[^\w.-]|^\.")
 
@@ -64,6 +68,33 @@ def file_branch(
         html, paper = (folder / f"{stem}.{language}.{kind}" for kind in ("html", "docx"))
         files.append(_write(html, branch_page(facts, branch, voice)))
         files.append(_write(paper, branch_document(facts, branch, voice)))
+    return files
+
+
+def file_certificates(
+    facts: ReconciliationFacts,
+    forms: Sequence[FormsFacts],
+    folder: Path,
+    *,
+    languages: Sequence[str] = LANGUAGES,
+    zone: str = "UTC",
+) -> list[Path]:
+    """Write the account of numbered certificates into ``folder``; return the files.
+
+    Raises:
+        OSError: a file could not be written; those written before it are whole.
+        UserError: nobody knows the time zone.
+    """
+    from dr.incidents.reconciliation.certificates import CertificatesContent
+    from dr.incidents.reconciliation.document import certificates_document
+    from dr.incidents.reconciliation.page import certificates_page
+
+    files = []
+    for language in languages:
+        content = CertificatesContent(facts, forms, Voice(language, zone_of(zone)))
+        html, paper = (folder / f"certificates.{language}.{kind}" for kind in ("html", "docx"))
+        files.append(_write(html, certificates_page(content)))
+        files.append(_write(paper, certificates_document(content)))
     return files
 
 

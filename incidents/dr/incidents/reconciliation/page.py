@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from html import escape
 
 from dr.engine.core.values import Unknown
+from dr.incidents.reconciliation.certificates import CertificatesContent
 from dr.incidents.reconciliation.content import STATE_TONES, ReconciliationContent
 from dr.incidents.reconciliation.facts import BranchFacts, ReconciliationFacts, Sum
 from dr.incidents.reconciliation.picture import picture
@@ -28,6 +29,14 @@ def branch_page(facts: ReconciliationFacts, branch: BranchFacts, voice: Voice) -
     state = (content.state(branch.state), STATE_TONES.get(branch.state, ""))
     parts = [section_html(section) for section in content.branch(branch)]
     return _document(content, content.branch_title(branch), state, parts)
+
+
+def certificates_page(content: CertificatesContent) -> str:
+    """Return the account of certificates."""
+    tone = "bad" if content.stolen else "good"
+    state = (content.say("rcf_stolen") if content.stolen else content.say("rcf_none_stolen"), tone)
+    parts = [section_html(section) for section in content.sections()]
+    return _document(content, content.title, state, parts)
 
 
 def _drawn(content: ReconciliationContent, sections: Iterable[Section]) -> Iterable[str]:

@@ -183,6 +183,45 @@ RECONCILIATION: Final[dict[str, tuple[str, str]]] = {
     "rc_reference": ("reference {reference}", "凭证 {reference}"),
     "rc_reopened": ("opened again {n} times", "重新打开 {n} 次"),
     # where from
+    "rcf_stolen_title": (
+        "Report of stolen numbered certificates",
+        "关于被盗不动产权证书、不动产登记证明的报告",
+    ),
+    "rcf_forms_title": (
+        "Account of numbered certificates",
+        "不动产权证书、不动产登记证明流水号核查情况",
+    ),
+    "rcf_stolen": ("Stolen certificates", "被盗证书、证明"),
+    "rcf_none_stolen": (
+        "The register names none that is stolen.",
+        "登记册中没有被盗的证书、证明。",
+    ),
+    "rcf_stolen_law": (
+        "Number and serial ranges, by art. 17 (2) of the Jiangxi rules on incidents of real-estate "
+        "registration; by art. 18 to be told within one hour, and the outcome in writing within "
+        "six hours after it was dealt with.",
+        "依据《江西省不动产登记突发事件应急处置办法（试行）》第十七条第（二）项，现将被盗证书、证明的数量和流水号段"
+        "报备；依据第十八条，1小时内口头或书面报送，处置完后6小时内书面报送处置结果。",
+    ),
+    "rcf_stolen_police": (
+        "The police are told before this is sent.",
+        "报送前应已向公安机关报案。",
+    ),
+    "rcf_ranges": ("Serial ranges", "流水号段"),
+    "rcf_count": ("Number", "数量"),
+    "rcf_used_after": ("Records on them", "已被使用"),
+    "rcf_total": ("Together", "合计"),
+    "rcf_forms": ("All numbered certificates", "各网点证书、证明流水号核查情况"),
+    "rcf_issued": ("Issued", "领用"),
+    "rcf_used": ("Used", "已使用"),
+    "rcf_void": ("Void", "作废"),
+    "rcf_source": (
+        "Ranges are those of serial-blocks.csv as the run keeps it; records were counted in the "
+        "recovered database at {at}; what does not add up is from the run's journal.",
+        "号段取自本次运行留存的 serial-blocks.csv；已使用数量于 {at} 在恢复后的数据库中统计；"
+        "异常情况取自执行日志账本。",
+    ),
+    "rcf_audited": ("What does not add up", "异常情况"),
     "rc_source": ("Where this comes from", "报告依据"),
     "rc_session": ("Session", "核对批次"),
     "rc_statement": ("SHA-256 of the statement", "签认文本 SHA-256"),
