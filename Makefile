@@ -6,7 +6,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 # the quick rooms: no lab, no server
 QUICK := $(wildcard tests/unit tests/contract tests/property tests/faults tests/packaging tests/docs)
-# the rooms with a lab or a database server in them: they wait more than they compute, hence -n 3
+# the rooms with a lab or a database server in them; the longest files begin (tests/conftest.py)
 FULL := $(wildcard tests/integration tests/acceptance tests/migration tests/golden)
 # mutated copies of the engine: many short processes
 RULES := $(wildcard tests/rules)
@@ -39,7 +39,7 @@ check: static ## format, lint, types, floors, and the tests that need no lab
 
 test: check ## check, then every other test
 	$(if $(RULES),$(call run_tests,-n 2 $(RULES)))
-	$(if $(FULL),$(call run_tests,-n 3 --dist loadfile --no-loadscope-reorder $(FULL)))
+	$(if $(FULL),$(call run_tests,-n 2 --dist loadfile --no-loadscope-reorder $(FULL)))
 
 bench: setup ## measure side by side against peers
 	@bench/run

@@ -180,13 +180,13 @@ def _posts(inventory: Inventory, _today: date) -> Iterator[Problem]:
 
 
 def _branches(inventory: Inventory, _today: date) -> Iterator[Problem]:
-    """What a branch reconciles is signed by somebody: where it names nobody, by anybody."""
+    """What a branch reconciles is signed by its head: where it names none, it can not be signed."""
     for name, branch in inventory.branches.items():
-        if not branch.responsible and not branch.group:
+        if not branch.responsible:
             yield _problem(
                 inventory, "INV027", "branches", ("branches", name),
                 f"branch '{name}' names nobody who signs for it",
-                "Add 'responsible:' with its head, and 'group:' with its people.",
+                "Add 'responsible:' with its head; else it can only be waived.",
             )  # fmt: skip
 
 

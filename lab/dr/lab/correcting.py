@@ -19,6 +19,7 @@ from dr.lab.register import Register, opened, quoted, serving_host
 
 _KIND = "dr.corrections"
 _MOST_BYTES = 64 << 20
+_NEEDS = {"case", "do", "what", "branch", "fields", "ledger", "central"}
 Case = Mapping[str, Any]
 
 
@@ -72,13 +73,16 @@ def _cases(file: Path) -> Sequence[Case]:
         data = json.loads(content) if len(content) <= _MOST_BYTES else None
         if not isinstance(data, dict) or data.get("kind") != _KIND:
             raise ValueError
-        return list(data["cases"])
+        cases = list(data["cases"])
+        if not all(case.keys() >= _NEEDS for case in cases):
+            raise ValueError
+        return cases
     except OSError as error:
         raise LabUsageError(
             f"{file} cannot be read: {(error.strerror or '').lower()}",
             hint=f"Type 'ls -l {file}' to see why.",
         ) from None
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise LabUsageError(
             f"{file} is no file of corrections",
             hint="Write one with: dr reconcile corrections RUN -o FOLDER (the .json is wanted)",
@@ -138,7 +142,9 @@ def _adjust(register: Register, case: Case) -> str:
     fields = [name for name in case["fields"] if name in COLUMN]
     if "certificate" in case["fields"] and serial.isdecimal():
         receipt = _receipt(case)
-        register.ask(f"UPDATE certificate SET serial = {int(serial)} WHERE receipt_no = {receipt}")  # noqa: S608
+        change = f"UPDATE certificate SET serial = {int(serial)} WHERE receipt_no = {receipt}"  # noqa: S608
+        if int(register.ask(change)[-1]) != 1:
+            return "gone"
     elif not fields:
         return "nothing"
     if not fields:

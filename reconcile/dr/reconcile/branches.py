@@ -255,7 +255,8 @@ class _Pass:
         return BranchOutcome(
             branch,
             BranchState.BREAKS if breaks or unread or refused else BranchState.CLEAN,
-            ledger=sum(piece.fingerprint.count for piece in pieces),
+            # what a copy has, the branch may have told already
+            ledger=sum(p.fingerprint.count for p in pieces if not p.submission.branch_type.partial),
             central=self._of_centre(pieces[0]).count,
             breaks=breaks,
             format_only=self._book.format_only.get(branch, 0),

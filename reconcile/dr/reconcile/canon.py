@@ -23,7 +23,7 @@ Values = Sequence[str | None]
 Canonical = tuple[str | None, ...]
 
 _MOST_KEPT = 50_000
-_GUARDS = ("=", "'", "")
+_GUARDS = ("=", "'")
 """What keeps a spreadsheet from eating zeros begins with one of these."""
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"))
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−─﹣"), "-")  # noqa: RUF001 - what people type for a dash

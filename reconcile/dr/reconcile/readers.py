@@ -70,7 +70,7 @@ def _look_elsewhere(eye: Eye, submissions: Sequence[Submission]) -> list[Look]:
 
 def _asked(eye: Eye, submissions: Sequence[Submission]) -> Iterator[Look]:
     with subprocess.Popen(
-        [sys.executable, "-m", __name__],
+        [sys.executable, "-P", "-m", __name__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -170,7 +170,7 @@ class Relation:
     def among(self, name: str, values: Sequence[str]) -> tuple[str, dict[str, Any]]:
         """Return the condition that a column has one of these values; indexes on it are used."""
         if self.types[name] in INTEGERS:
-            whole = [v for v in values if v.isascii() and v.isdigit() and int(v) < 1 << 63]
+            whole = [v for v in values if is_bigint(v)]
             return f'q."{name}" = ANY(%(values)s::bigint[])', {"values": [int(v) for v in whole]}
         side = f'q."{name}"' if self.types[name] in TEXTS else f'q."{name}"::text'
         return f"{side} = ANY(%(values)s::text[])", {"values": list(values)}
@@ -182,6 +182,11 @@ class Relation:
     def _offset(self) -> str:
         minutes = int((self.zone.utcoffset(None)).total_seconds() // 60)
         return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+
+
+def is_bigint(text: str) -> bool:
+    """Say whether a text is a whole number that the database can hold."""
+    return text.isascii() and text.isdigit() and int(text) < 1 << 63
 
 
 def literal(value: str) -> str:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from dr.reconcile.breaks import SerialRange
-from dr.reconcile.relation import INTEGERS, SEPARATOR, Relation, literal
+from dr.reconcile.relation import INTEGERS, SEPARATOR, Relation, is_bigint, literal
 from dr.reconcile.serial_ranges import (
     Gap,
     Scope,
@@ -254,7 +254,7 @@ class _Auditor:
         known = [
             (branch if self._by_branch else "", serial)
             for branch, serial in explained
-            if not self._is_number or serial.isdecimal()
+            if not self._is_number or is_bigint(serial)
         ]
         touched = {scope for scope, _ in known}
         kept = {scope: each for scope, each in whole.items() if scope not in touched}
@@ -314,7 +314,7 @@ WITH used AS (
 SELECT scope, NULL, prefix, min(start), max(stop), max(width)
 FROM (SELECT *, stop - sum(stop - start + 1) OVER (PARTITION BY scope, prefix, width
                                                     ORDER BY start) AS island
-      FROM (SELECT * FROM proven) AS s) AS s
+      FROM proven) AS s
 GROUP BY scope, prefix, width, island UNION ALL
 SELECT scope, head, NULL, NULL, NULL, NULL
 FROM bucket WHERE (scope, head) NOT IN (SELECT scope, head FROM proven)""",

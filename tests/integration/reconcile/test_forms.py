@@ -143,3 +143,14 @@ def test_a_gap_at_the_edge_of_what_is_proven_together_is_found(
     wire.execute(numbers_used.encode(), (WINDOW.since, list(missing)))
     numbers = {gap.first + n for _, gap in central.audited().gaps for n in range(gap.count)}
     assert numbers == set(missing)
+
+
+def test_a_number_too_long_for_the_centre_does_not_stop_the_audit(
+    wire: psycopg.Connection[Any],
+) -> None:
+    central = Central(wire, "bigint", [])
+    central.use("a", "1", "2", "4")
+    relation = Relation.open(wire, QUERY, RecordShape.of(RECORD))
+    explained = [("a", "12345678901234567890"), ("a", "３")]  # noqa: RUF001
+    found = audit(relation, Session("s1", WINDOW), SerialRegister(), explained, windowed=False)
+    assert [(branch, str(gap)) for branch, gap in found.gaps] == [("a", "3")]

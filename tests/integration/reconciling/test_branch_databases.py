@@ -146,6 +146,28 @@ def test_a_queue_alone_is_no_account_of_what_the_branch_did(sides: Sides, tmp_pa
     assert sides.cases == {("in_flight", "2")}
 
 
+def test_totals_by_telephone_go_on_to_count_beside_a_copy(sides: Sides) -> None:
+    sides.register(sides.other, "1", "2")
+    sides.register(sides.central, "1")
+    total = ("2026-11-22", 5, None, "", "")
+    sides.comparing.tell(RUN, "north", total, by="cai", heard_by=["eva", "fei"])
+    hand_in(sides)
+    assert {what for what, _ in sides.cases} == {"total_mismatch", "missing_central"}
+
+
+def test_a_copy_does_not_hide_that_a_branchs_own_file_was_refused(
+    sides: Sides, tmp_path: Path
+) -> None:
+    sides.register(sides.other, "1")
+    path = tmp_path / "ledger.csv"
+    path.write_text("no,header", "utf-8")
+    with pytest.raises(UserError, match="is no evidence of north"):
+        sides.comparing.load(RUN, "north", path, by="cai")
+    hand_in(sides)
+    session = sides.office.reconciling.open(RUN).session
+    assert session.state_of(sides.north, sides.office.clock.now()) is BranchState.REFUSED
+
+
 def test_handing_the_same_copy_in_twice_is_one_piece_of_evidence(sides: Sides) -> None:
     sides.register(sides.other, "1")
     hand_in(sides)

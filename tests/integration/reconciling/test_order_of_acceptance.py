@@ -49,7 +49,7 @@ def test_the_order_is_kept_when_every_branch_was_read_and_nothing_is_later(sides
     hand_in(sides, "south", "7,P-8,2026-11-22 10:50:00")
     hand_in(sides, "north", "2,P-9,2026-11-22 10:30:00", LOST)
     found = correction(sides)
-    assert (found.order, found.because, found.line) == (Order.KEPT, "", 2)
+    assert (found.order, found.because, found.line) == (Order.KEPT, "", 3)
 
 
 def test_a_receipt_typed_in_beside_the_ledger_counts_for_the_order(sides: Sides) -> None:

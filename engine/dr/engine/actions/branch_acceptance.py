@@ -24,7 +24,7 @@ def accepted_by(bureau: Bureau, branch: str, pieces: Sequence[Piece]) -> Iterato
     key, moment = shape.place(shape.key), shape.place(shape.moment) if shape.moment else -1
     parcel = shape.place("parcel") if "parcel" in shape.names else -1
     seen: set[str] = set()
-    line = 0
+    before = 0  # lines of earlier pieces: they are told first
     for path, via in pieces:
         kind = bureau.type_of(branch, via)
         canon = Canon(shape, kind.zone, kind.ten_thousands)
@@ -32,7 +32,6 @@ def accepted_by(bureau: Bureau, branch: str, pieces: Sequence[Piece]) -> Iterato
         fresh: set[str] = set()
         for number, row in enumerate(reading.rows):
             name = canon.value(key, row[key]) or ""
-            line += 1
             if name in seen or reading.told.get(number) is Told.FAILED:
                 continue
             fresh.add(name)
@@ -41,5 +40,7 @@ def accepted_by(bureau: Bureau, branch: str, pieces: Sequence[Piece]) -> Iterato
                 at = parse_moment(text, shape.zone) if text else None
             except ValueError:
                 at = None
+            line = before + reading.lines[number]
             yield Accepted(branch, name, at, line, (row[parcel] or "") if parcel >= 0 else "")
         seen |= fresh
+        before += max(reading.lines, default=0)

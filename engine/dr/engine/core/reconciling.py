@@ -76,12 +76,15 @@ def _compared(session: Session, event: Event) -> None:
     data = event.data
     name = str(data["branch"])  # cases may be of one that nobody awaits: they are to be settled
     branch = session.branches.setdefault(name, Branch(name, awaited=False))
-    branch.problem = str(data.get("problem", ""))
-    if branch.problem:
+    problem = str(data.get("problem", ""))
+    if problem:
+        branch.problem = problem
         return  # it could not be compared: what an earlier comparison found stands
     if data.get("evidence"):  # else others' records showed something of it, and it said nothing
         branch.entries, branch.compared = data.get("entries"), event.at
         branch.compared_with = str(data["evidence"])
+    if branch.answered:
+        branch.problem = ""
     seen = {item["id"]: Found.from_data(item) for item in data["cases"]}
     for case_id, found in seen.items():
         known = branch.cases.get(case_id)

@@ -270,8 +270,8 @@ class Comparing:
             *self.received(at, asked.answers, "database"),
         ]
         if drafts:
-            again = opened_again(at, "dr", f"ledgers of {len(drafts)} branches were read again")
-            self.reconciling.write(run, lambda _at: [*again, *drafts])
+            because = f"ledgers of {len(drafts)} branches were read again"
+            self.reconciling.write(run, lambda now: [*opened_again(now, "dr", because), *drafts])
         self.recheck(run, branches)
         unread = {n: why for n, why in found.unknown.items() if n not in found.contents}
         return {**unread, **asked.unknown}
@@ -432,14 +432,15 @@ def _came_last(branch: Branch, via: str, sha256: str, problem: str) -> bool:
 def counting(branch: Branch) -> list[Evidence]:
     """Return what counts of a branch's evidence: the newest that was understood of each kind.
 
-    Totals by telephone count only while there is nothing with lines.
+    Totals by telephone count only while there is no whole account with lines.
     """
     newest: dict[str, Evidence] = {}
     for one in branch.evidence:
         if one.sha256 and not one.problem:
             newest[_sort(one.via)] = one
     lines = [newest[kind] for kind in ("ledger", "paper", "queue", COPY) if kind in newest]
-    return lines or [newest[kind] for kind in ("telephone",) if kind in newest]
+    told = [newest[kind] for kind in ("telephone",) if kind in newest]
+    return lines if any(one.via not in PARTIAL for one in lines) else [*told, *lines]
 
 
 def _total(day: str, count: int, amount: str | None, first: str, last: str) -> Total:
