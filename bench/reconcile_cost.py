@@ -357,16 +357,9 @@ def _workbooks(
                     book.get_sheet_by_index(0).to_python(skip_empty_area=False)
             return time.perf_counter() - began
 
-        subjects: dict[str, Callable[[], float]] = {
-            "floor": read,
-            "dr, serials audited": lambda: _compared(wire, submissions, register, truth),
-        }
-        measured = in_turns(rounds, subjects)
-    notes = {
-        "floor": "every workbook through calamine and nothing else, in one process",
-        "dr, serials audited": f"{len(truth)} of {len(truth)} breaks named, 0 false",
-    }
-    return _rows(f"{count:,} workbooks of {records} records", measured, subjects, notes, {})
+        what = f"{count:,} workbooks of {records} records"
+        floor = read, "every workbook through calamine and nothing else, in one process"
+        return _beside(what, floor, rounds, wire, (submissions, register, truth))
 
 
 def _more_branches(
@@ -377,16 +370,26 @@ def _more_branches(
     with server.connect(_new(server)) as wire:
         ledgers, truth, register = branches(wire, place, count, records, each=8)
         submissions = [Submission(name, kind, path) for name, kind, path in ledgers]
-        subjects: dict[str, Callable[[], float]] = {
-            "floor": lambda: _one_pass(wire, ledgers),
-            "dr, serials audited": lambda: _compared(wire, submissions, register, truth),
-        }
-        measured = in_turns(rounds, subjects)
-    notes = {
-        "floor": "one pass of a script over all",
-        "dr, serials audited": f"{len(truth)} of {len(truth)} breaks named, 0 false",
+        what = f"{count:,} branches of {records:,} records"
+        floor = (lambda: _one_pass(wire, ledgers)), "one pass of a script over all"
+        return _beside(what, floor, rounds, wire, (submissions, register, truth))
+
+
+def _beside(
+    what: str,
+    floor: tuple[Callable[[], float], str],
+    rounds: int,
+    wire: Wire,
+    given: tuple[list[Submission], Any, Truth],
+) -> list[Row]:
+    """Measure a whole comparison beside a floor, of which the second part says what it does."""
+    subjects: dict[str, Callable[[], float]] = {
+        "floor": floor[0],
+        "dr, serials audited": lambda: _compared(wire, *given),
     }
-    return _rows(f"{count:,} branches of {records:,} records", measured, subjects, notes, {})
+    found = f"{len(given[2])} of {len(given[2])} breaks named, 0 false"
+    notes = {"floor": floor[1], "dr, serials audited": found}
+    return _rows(what, in_turns(rounds, subjects), subjects, notes, {})
 
 
 def _compared(

@@ -66,15 +66,15 @@ def load(
         "Both are only read, where they lie; little more than what differs is moved. HOST is one "
         "of the inventory, with the same service's database running on it. Exit 3 when they "
         "differ.\n\n"
-        "--hand-in takes what only the copy has as evidence of the branches it names, so that it "
-        "becomes cases: a branch's own ledger goes first, and a branch that handed in nothing "
-        "still has to answer."
+        "--hand-in takes what the copy has and the database has not, or has otherwise, as evidence "
+        "of the branches it names, so that it becomes cases: a branch's own ledger goes first, and "
+        "a branch that handed in nothing still has to answer."
     ),
 )
 @click.argument("run", shell_complete=runs)
 @click.argument("host")
 @option("--everything", is_flag=True, help=N_("All records, and not those of the window only."))
-@option("--hand-in", is_flag=True, help=N_("Make cases of what only the copy has."))
+@option("--hand-in", is_flag=True, help=N_("Make cases of what the copy has more, or otherwise."))
 @BY
 def copy(run: str, host: str, by: str | None, *, everything: bool, hand_in: bool) -> int:
     """Compare with a copy."""

@@ -13,6 +13,7 @@ _LEFT = {
     "unknown": N_("what is to be done is nothing that this application can do"),
     "no-number": N_("the branch gives no number"),
     "there": N_("it is in the register already"),
+    "form-used": N_("its form carries another record"),
     "nothing": N_("nothing of it can be adjusted here"),
     "gone": N_("the register has no such record"),
 }

@@ -28,7 +28,8 @@ class Corrected:
     """What became of a file: ids of cases that were entered, and of others the reason.
 
     Reasons are ``unknown`` (what is to be done), ``no-number`` (the branch gives none), ``there``
-    (it is in the register), ``nothing`` (that could be adjusted) and ``gone`` (no such record).
+    (it is in the register), ``form-used`` (its form carries another record), ``nothing`` (that
+    could be adjusted) and ``gone`` (no such record).
     """
 
     host: str
@@ -120,15 +121,19 @@ def _enter_again(register: Register, case: Case) -> str:
     )
     if int(register.ask(there)[-1]):
         return "there"
+    serial = str(ledger.get("certificate") or "")
+    if serial.isdecimal():
+        used = f"SELECT FROM certificate WHERE serial = {int(serial)}"
+        if int(register.ask(used)[-1]):
+            return "form-used"
     *_, given, _count = register.ask(
         f"INSERT INTO registration ({names}) VALUES ({values}) RETURNING receipt_no"  # noqa: S608
     )
-    serial = str(ledger.get("certificate") or "")
     if serial.isdecimal():
         register.ask(
             "INSERT INTO certificate (serial, receipt_no, parcel_no)"  # noqa: S608
             f" SELECT {int(serial)}, {int(given)}, parcel_no FROM registration"
-            f" WHERE receipt_no = {int(given)} ON CONFLICT DO NOTHING"
+            f" WHERE receipt_no = {int(given)}"
         )
     return ""
 

@@ -91,7 +91,7 @@ class Register:
             if change.rows is not None and int(rows) != change.rows:
                 raise LabError(
                     f"the register changed under the lab's hand: {rows} rows for {change.sql}",
-                    hint="Nothing was spoilt; try again.",
+                    hint="Nothing was changed; try again.",
                 )
 
     def commit(self) -> None:
@@ -105,7 +105,8 @@ class Register:
         except LabError as error:
             raise LabError(
                 f"the register may be changed or not: {error.message}",
-                hint="'dr lab truth' says which batch is in doubt; bring a new lab up to be sure.",
+                hint="Look before it is done again, or bring a new lab up; 'dr lab truth' says "
+                "what was spoilt and is in doubt.",
             ) from error
 
     def _answer(self) -> list[str]:
@@ -172,11 +173,11 @@ def serving_host(directory: Path, running: Sequence[str]) -> str:
     if not found:
         raise LabError(
             "no database of the lab takes writes",
-            hint="Recover it first, or spoil only what branches hand in.",
+            hint="Recover it first; what branches hand in can be spoilt all the same.",
         )
     raise LabError(
         f"{' and '.join(found)} both take writes, and none has the service address alone",
-        hint="Name the one to spoil with --host.",
+        hint="Name the one that is meant with --host.",
     )
 
 

@@ -107,14 +107,13 @@ class Eye:
             EvidenceError: it can not be used.
             OSError: its file can not be read.
         """
-        since, until = self.session.window.texts(submission.branch_type.zone)
         return read_evidence(
             submission.branch,
             submission.path.read_bytes(),
             submission.branch_type,
             self.shape,
             known_as=submission.known_as,
-            parameters={"since": since, "until": until},
+            parameters=self.session.window.parameters(submission.branch_type.zone),
         )
 
     def desk(self, branch_type: BranchType) -> Desk:

@@ -64,7 +64,7 @@ def _postgresql(
         with wire.cursor(name="evidence") as cursor:
             cursor.execute(query.encode(), parameters)
             names = [column.name for column in cursor.description or ()]
-            return _written(branch, names, iter(lambda: cursor.fetchmany(_AT_ONCE), []))
+            return as_answer(branch, names, iter(lambda: cursor.fetchmany(_AT_ONCE), []))
 
 
 def _mysql(
@@ -77,12 +77,17 @@ def _mysql(
             cursor.execute("START TRANSACTION READ ONLY")
             cursor.execute(query, dict(parameters))
             names = [str(column[0]) for column in cursor.description or ()]
-            return _written(branch, names, iter(lambda: list(cursor.fetchmany(_AT_ONCE)), []))
+            return as_answer(branch, names, iter(lambda: list(cursor.fetchmany(_AT_ONCE)), []))
     finally:
         wire.close()
 
 
-def _written(branch: str, names: Sequence[str], parts: Iterable[Sequence[Sequence[Any]]]) -> bytes:
+def as_answer(branch: str, names: Sequence[str], parts: Iterable[Sequence[Sequence[Any]]]) -> bytes:
+    """Return the bytes by which an answer is kept: a JSON list a line, the names first.
+
+    Raises:
+        EvidenceError: it is too much.
+    """
     lines, size = [_line(names)], 0
     for part in parts:
         for row in part:

@@ -12,6 +12,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -38,8 +39,13 @@ def look_at_all(
     if number < 2:  # noqa: PLR2004 - one reader is this process
         return _look_here(eye, submissions)
     parts = [submissions[i::number] for i in range(number)]
+    given_up = threading.Event()
     with ThreadPoolExecutor(number, thread_name_prefix="reader") as pool:
-        looks = list(pool.map(lambda part: _look_elsewhere(eye, part), parts))
+        try:
+            looks = list(pool.map(lambda part: _look_elsewhere(eye, part, given_up), parts))
+        except BaseException:
+            given_up.set()  # Ctrl-C ends the readers too: nobody wants their rest any more
+            raise
     found = {id(s): look for part, seen in zip(parts, looks, strict=True)
              for s, look in zip(part, seen, strict=True)}  # fmt: skip
     return [found[id(submission)] for submission in submissions]
@@ -63,9 +69,15 @@ def _look_here(eye: Eye, submissions: Sequence[Submission]) -> list[Look]:
     return looks
 
 
-def _look_elsewhere(eye: Eye, submissions: Sequence[Submission]) -> list[Look]:
+def _look_elsewhere(
+    eye: Eye, submissions: Sequence[Submission], given_up: threading.Event
+) -> list[Look]:
     looks = list(_asked(eye, submissions))
-    return looks + _look_here(eye, submissions[len(looks) :])
+    for submission in submissions[len(looks) :]:
+        if given_up.is_set():
+            break
+        looks.append(eye.look(submission, keep=False))
+    return looks
 
 
 def _asked(eye: Eye, submissions: Sequence[Submission]) -> Iterator[Look]:

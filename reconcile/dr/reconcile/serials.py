@@ -93,7 +93,7 @@ class _Numbers:
     """The numbers of one scope and prefix: runs that are used, and those used more than once."""
 
     runs: list[tuple[int, int]] = field(default_factory=list)
-    width: int = 1
+    width: int = 0  # the smallest that was seen: longer numbers are printed in full all the same
     doubled: list[str] = field(default_factory=list)
 
 
@@ -160,6 +160,11 @@ def audit(
         elsewhere,
         auditor.not_usable(register.forms),
     )
+
+
+def _narrower(one: int, other: int) -> int:
+    """Return the smaller of two widths; 0 is none yet."""
+    return min(one, other) if one and other else one or other
 
 
 class _Auditor:
@@ -264,7 +269,7 @@ class _Auditor:
             for prefix, first, last, width in each:
                 numbers = found[scope, prefix]
                 numbers.runs.append((first, last))
-                numbers.width = max(numbers.width, width)
+                numbers.width = _narrower(numbers.width, width)
         for numbers in found.values():
             numbers.runs = joined(numbers.runs)
         return found
@@ -351,7 +356,7 @@ WHERE next IS NULL OR before IS NULL OR next <> n + 1 ORDER BY 1, 2, 3""",
         start = 0
         for scope, prefix, n, following, before, width in found:
             each = numbers[str(scope), str(prefix)]
-            each.width = int(width)
+            each.width = _narrower(each.width, int(width))
             if before is None:
                 start = n
             if following == n:
@@ -364,7 +369,9 @@ WHERE next IS NULL OR before IS NULL OR next <> n + 1 ORDER BY 1, 2, 3""",
     def doubled(self, numbers: Mapping[Scope, _Numbers]) -> tuple[Doubled, ...]:
         """Return the numbers of several records: in one scope, and where scopes overlap."""
         named = {serial for each in numbers.values() for serial in each.doubled}
-        width = {prefix: each.width for (_, prefix), each in numbers.items()}
+        width: dict[str, int] = {}
+        for (_, prefix), each in numbers.items():
+            width[prefix] = _narrower(width.get(prefix, 0), each.width)
         shared = overlaps({scope: each.runs for scope, each in numbers.items()})
         few = sum(r.count for r in shared) <= _MOST_NAMED
         for r in shared if few else ():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
 _TEMPLATE = "%Y-%m-%d %H:%M:%S"
@@ -43,6 +43,15 @@ class Window:
     def is_before_recovery_point(self, moment: datetime) -> bool:
         """Say whether work of this moment should have come back, whatever the branch's clock."""
         return moment <= self.recovery_point - self.clock_slack
+
+    def parameters(self, zone: timezone) -> dict[str, str]:
+        """Return both ends for a query; the end is rounded up, what is too much is left out later.
+
+        A query compares whole seconds with moments that have more: the last fraction counts.
+        """
+        wide = self.service_back and self.service_back + timedelta(seconds=1)
+        since, until = replace(self, service_back=wide).texts(zone)
+        return {"since": since, "until": until}
 
     def texts(self, zone: timezone) -> tuple[str, str]:
         """Return both ends as a template writes moments; texts of that form sort as time does."""

@@ -154,3 +154,12 @@ def test_a_number_too_long_for_the_centre_does_not_stop_the_audit(
     explained = [("a", "12345678901234567890"), ("a", "３")]  # noqa: RUF001
     found = audit(relation, Session("s1", WINDOW), SerialRegister(), explained, windowed=False)
     assert [(branch, str(gap)) for branch, gap in found.gaps] == [("a", "3")]
+
+
+def test_a_double_of_a_number_without_leading_zeros_is_found_at_another_branch(
+    wire: psycopg.Connection[Any],
+) -> None:
+    central = Central(wire, "text", [])
+    central.use("a", *(f"A{n}" for n in range(998, 1002)))
+    central.use("b", "A999")
+    assert [each.serial for each in central.audited().doubled] == ["A999"]

@@ -65,10 +65,11 @@ class Office:
             nonce="n", opened=utc_text(START), approvers="leadership",
         )  # fmt: skip
         self.say(Kind.QUESTION_OPENED, question=asked.to_data())
+        window = {"from": utc_text(START - timedelta(hours=1)), "to": utc_text(START)}
         self.say(
-            Kind.RECONCILE_OPENED, session=f"{RUN}/sign#1", to=utc_text(START), rule=rule,
+            Kind.RECONCILE_OPENED, session=f"{RUN}/sign#1", rule=rule,
             branches=sorted(BRANCHES), due=utc_text(START + timedelta(days=1)),
-            **{"from": utc_text(START - timedelta(hours=1)), **(where or {})},
+            **{**window, **(where or {})},
         )  # fmt: skip
 
     def say(self, kind: Kind, **data: Any) -> None:

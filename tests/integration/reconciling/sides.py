@@ -18,6 +18,8 @@ from tests.integration.postgres_server import PostgresServer
 from tests.integration.reconciling.office import Office
 
 Wire = psycopg.Connection[tuple[object, ...]]
+BACK = START + timedelta(milliseconds=800)
+"""When service was back: within a second, as it is."""
 TABLE = b"CREATE TABLE work (branch text, slip text, parcel text, at timestamptz)"
 RECORD = {
     "columns": {"slip": {"kind": "code"}, "parcel": {"kind": "code"}, "at": {"kind": "moment"}},
@@ -104,5 +106,6 @@ def two_sides(
                           "type": "own"},
             },
         })  # fmt: skip
-        made.begin({"service": "registry", "host": "db", "recovery_point": utc_text(START)})
+        point, back = utc_text(START), utc_text(BACK)
+        made.begin({"service": "registry", "host": "db", "recovery_point": point, "to": back})
         yield Sides(made, wires[0], wires[1], store)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from dr.reconcile.relation import CentralError
 from tests.deadline import wait_for
 from tests.integration.approvals.bureau import RUN
 from tests.integration.postgres_server import PostgresServer, own_server
-from tests.integration.reconciling.sides import Sides, Wire, two_sides
+from tests.integration.reconciling.sides import BACK, Sides, Wire, two_sides
 
 pytestmark = pytest.mark.postgres
 
@@ -62,6 +63,14 @@ def test_a_file_takes_the_place_of_a_database_that_does_not_answer(
     path.write_text("slip,parcel,at\n1,P-1,2026-11-22 10:50:00\n2,P-2,2026-11-22 10:50:00\n")
     sides.comparing.load(RUN, "north", path, by="cai")
     assert sides.cases == {("missing_central", "2")}
+
+
+def test_what_a_branch_did_in_the_last_fraction_of_a_second_is_asked_for(sides: Sides) -> None:
+    last = "INSERT INTO work VALUES ('north', '9', 'P-9', %s)"
+    for wire in (sides.central, sides.other):
+        wire.execute(last.encode(), (BACK - timedelta(milliseconds=200),))
+    sides.comparing.load_database(RUN, "north", by="cai")
+    assert sides.cases == set()
 
 
 def test_a_branch_without_a_declared_database_is_refused(sides: Sides) -> None:

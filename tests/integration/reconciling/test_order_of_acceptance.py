@@ -70,3 +70,9 @@ def test_the_order_is_unknown_while_a_branch_has_handed_in_no_whole_account(side
     found = correction(sides)
     assert found.order is Order.UNKNOWN
     assert "1 branches were not compared" in found.because
+
+
+def test_the_order_is_unknown_while_a_line_of_some_branch_is_not_understood(sides: Sides) -> None:
+    hand_in(sides, "south", "7,P-8,2026-11-22 10:50:00", "8,P-9")
+    hand_in(sides, "north", LOST)
+    assert correction(sides).order is Order.UNKNOWN

@@ -50,6 +50,12 @@ def test_what_nobody_counted_is_unknown_and_never_zero() -> None:
     assert stolen[3].text == together[3].text == "unknown"
 
 
+def test_what_nobody_audited_is_unknown_and_not_in_order() -> None:
+    made = content(replace(NORTH, found=None), SOUTH, language="en")
+    _, every, _ = made.sections()
+    assert [row[4].text for row in every.rows] == ["unknown", "none"]
+
+
 def test_an_account_without_stolen_forms_says_so_and_claims_no_law() -> None:
     page = certificates_page(content(SOUTH, language="en"))
     assert "names none that is stolen" in page

@@ -2,45 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 
 from dr.engine.actions.branch_comparison import Bureau, Piece
 from dr.reconcile.corrections import Accepted
 
 
-def accepted_by(bureau: Bureau, branch: str, pieces: Sequence[Piece]) -> Iterator[Accepted]:
-    """Yield what a branch accepted; what an earlier piece has is not told again by a later one.
+def accepted_by(
+    bureau: Bureau,
+    branch: str,
+    pieces: Sequence[Piece],
+    *,
+    recovery_point: datetime | None,
+    service_back: datetime | None,
+) -> list[Accepted] | None:
+    """Return what a branch accepted; what an earlier piece has is not told again by a later one.
+
+    None when it can not be told whole: lines that nobody understands, or without parcels, may be
+    about any parcel.
 
     Raises:
         EvidenceError: a piece can not be read.
         OSError: its file can not be read.
     """
-    from dr.reconcile.canon import Canon
-    from dr.reconcile.intake import read_evidence
+    from dr.reconcile.first_look import Eye, Submission
     from dr.reconcile.ledger import Told
-    from dr.reconcile.moments import parse_moment
+    from dr.reconcile.session import Session
 
-    shape, known_as = bureau.shape_of(branch), bureau.known_as(branch)
-    key, moment = shape.place(shape.key), shape.place(shape.moment) if shape.moment else -1
-    parcel = shape.place("parcel") if "parcel" in shape.names else -1
+    shape = bureau.shape_of(branch)
+    eye = Eye(Session(branch, bureau.window(recovery_point, service_back)), shape, ())
+    key, parcel = shape.place(shape.key), shape.place("parcel")
+    found: list[Accepted] = []
     seen: set[str] = set()
     before = 0  # lines of earlier pieces: they are told first
     for path, via in pieces:
         kind = bureau.type_of(branch, via)
-        canon = Canon(shape, kind.zone, kind.ten_thousands)
-        reading = read_evidence(branch, path.read_bytes(), kind, shape, known_as=known_as)
+        reading = eye.read(Submission(branch, kind, path, bureau.known_as(branch)))
+        desk = eye.desk(kind)
+        if not reading.complete or parcel < 0 or "parcel" in reading.absent:
+            return None
         fresh: set[str] = set()
         for number, row in enumerate(reading.rows):
-            name = canon.value(key, row[key]) or ""
-            if name in seen or reading.told.get(number) is Told.FAILED:
-                continue
-            fresh.add(name)
-            text = canon.value(moment, row[moment]) if moment >= 0 else None
-            try:
-                at = parse_moment(text, shape.zone) if text else None
-            except ValueError:
-                at = None
-            line = before + reading.lines[number]
-            yield Accepted(branch, name, at, line, (row[parcel] or "") if parcel >= 0 else "")
+            name = desk.canon.value(key, row[key]) or ""
+            if name not in seen and reading.told.get(number) is not Told.FAILED:
+                fresh.add(name)
+                line = before + reading.lines[number]
+                found.append(Accepted(branch, name, desk.moment(row), line, row[parcel] or ""))
         seen |= fresh
         before += max(reading.lines, default=0)
+    return found

@@ -5,8 +5,7 @@ Both are compared where they lie; only what differs is moved.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from dr.engine.core.errors import RefusedError
 from dr.engine.core.reconciliation import Found
 
 if TYPE_CHECKING:
+    from dr.reconcile.reading import Values
     from dr.reconcile.relation import Row
 
 
@@ -26,7 +26,8 @@ class CopyFindings:
     Attributes:
         found: the differences; what the copy has stands where a branch's ledger stands.
         here / there: how many records the recovered database and the copy have.
-        own: by branch, the records that only the copy has, as evidence of that branch.
+        own: by branch, the records that the copy has and the database has not, or has otherwise,
+            as evidence of that branch.
     """
 
     found: tuple[Found, ...]
@@ -94,11 +95,12 @@ def _of_kind(bureau: Bureau, kind: str) -> set[str]:
     return {n for n in branches if bureau.knows(n) and bureau.record_of(n) == kind}
 
 
-def _as_evidence(names: Iterable[str], rows: Iterable[Row]) -> Iterator[tuple[str, bytes]]:
-    """Yield each branch's rows as an answer of a database is kept: a JSON list a line."""
-    by_branch: dict[str, list[list[str | None]]] = {}
+def _as_evidence(names: Sequence[str], rows: Iterable[Row]) -> Iterator[tuple[str, bytes]]:
+    """Yield each branch's rows as an answer of a database is kept."""
+    from dr.reconcile.read_database import as_answer
+
+    by_branch: dict[str, list[Values]] = {}
     for row in rows:
-        by_branch.setdefault(row.branch, [list(names)]).append(list(row.values))
-    for name, lines in by_branch.items():
-        texts = [json.dumps(line, ensure_ascii=False, separators=(",", ":")) for line in lines]
-        yield name, "".join(f"{text}\n" for text in texts).encode()
+        by_branch.setdefault(row.branch, []).append(row.values)
+    for name, values in by_branch.items():
+        yield name, as_answer(name, names, [values])

@@ -77,6 +77,6 @@ def _answer(
         "user": declared["user"],
         "password": bureau.password(declared.get("password")),
     }
-    since, until = bureau.window(recovery_point, service_back).texts(kind.zone)
+    window = bureau.window(recovery_point, service_back)
     given = {key: value for key, value in login.items() if value not in {None, ""}}
-    return export(branch, kind, given, {"since": since, "until": until})
+    return export(branch, kind, given, window.parameters(kind.zone))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -232,9 +232,8 @@ class Comparing:
         return read if isinstance(read, str) else ""
 
     def bureau(self, at: Open) -> Bureau:
-        start, point = at.session.window[0], at.session.recovery_point
-        overlap = point - start if start and point else timedelta(hours=1)
-        return Bureau(at.record.inventory, service_at(at), self._secret, overlap)
+        """Return what is to be known for a comparison of the session."""
+        return bureau_of(at, self._secret)
 
     def _ask(self, at: Open, branches: Iterable[str]) -> Asked:
         point, back = at.session.recovery_point, at.session.window[1]
@@ -472,6 +471,17 @@ def _typed(path: Path, content: bytes, by: str, at: datetime) -> bytes:
         ) from None
     said = [{k: v for k, v in row.items() if k and isinstance(v, str) and v} for row in rows]
     return typed_receipts(said, by=by, at=at)
+
+
+def bureau_of(at: Open, secret: Callable[[Any], Secret]) -> Bureau:
+    """Return what is to be known for a comparison of the session; ``secret`` resolves references.
+
+    Raises:
+        RefusedError: the run's inventory has no such service.
+    """
+    start, point = at.session.window[0], at.session.recovery_point
+    overlap = point - start if start and point else timedelta(hours=1)
+    return Bureau(at.record.inventory, service_at(at), secret, overlap)
 
 
 def service_at(at: Open) -> Service:

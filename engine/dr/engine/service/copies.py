@@ -49,7 +49,7 @@ class Copies:
         )
 
     def hand_in(self, run: str, host: str, found: CopyFindings, *, by: str) -> list[str]:
-        """Take what only a copy has as evidence of the branches that it names, and compare them.
+        """Take what a copy has more, or otherwise, as evidence of its branches, and compare them.
 
         A branch's own word goes first: of a copy counts what its ledger does not have.  Who
         handed nothing in has still not answered.

@@ -103,7 +103,7 @@ def _forms(forms: BranchForms, branch: Mapping[str, Any]) -> FormsFacts:
         stolen_count=count(forms.stolen),
         used=forms.used,
         stolen_used=forms.stolen_used,
-        found=forms.found or {},
+        found=forms.found,
     )
 
 

@@ -14,7 +14,7 @@ from dr.engine.core.errors import DrError, Problem, UserError
 from dr.engine.core.events import Draft
 from dr.engine.core.reconciliation import Branch, Case, CaseState
 from dr.engine.core.values import Secret
-from dr.engine.service.comparing import PARTIAL, counting, service_at
+from dr.engine.service.comparing import PARTIAL, bureau_of, counting, service_at
 from dr.engine.service.evidence import read_given
 from dr.engine.service.reconciling import Open, Reconciling, decision, person_of
 from dr.incidents.reconciliation.filing import file_word
@@ -171,7 +171,7 @@ class WorkLists:
 
     def _accepted(self, at: Open, branch: Branch) -> list[Accepted] | None:
         """Return what a branch accepted, by what it was compared with; None when nobody knows."""
-        bureau = _bureau(at)
+        bureau = self._bureau(at)
         if bureau is None or not bureau.knows(branch.name):
             ledger = self._ledger(at, branch)
             return None if ledger is None else list(_in_ledger(branch.name, ledger))
@@ -182,8 +182,20 @@ class WorkLists:
             return None  # there is more that it does not say
         try:
             paths = [(store.path(one.sha256), one.via) for one in pieces]
-            return list(accepted_by(bureau, branch.name, paths))
+            return accepted_by(
+                bureau,
+                branch.name,
+                paths,
+                recovery_point=at.session.recovery_point,
+                service_back=at.session.window[1],
+            )
         except (OSError, DrError):
+            return None
+
+    def _bureau(self, at: Open) -> Bureau | None:
+        try:
+            return bureau_of(at, lambda _: Secret("", ""))  # reading files takes no secret
+        except DrError:
             return None
 
     def _ledger(self, at: Open, branch: Branch) -> Ledger | None:
@@ -197,14 +209,6 @@ class WorkLists:
         except (OSError, DrError):
             return None
         return read if isinstance(read, Ledger) else None
-
-
-def _bureau(at: Open) -> Bureau | None:
-    try:
-        # reading files takes no secret
-        return Bureau(at.record.inventory, service_at(at), lambda _: Secret("", ""))
-    except DrError:
-        return None
 
 
 def _numbers(at: Open) -> list[str]:

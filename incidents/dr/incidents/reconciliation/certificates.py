@@ -27,7 +27,7 @@ class FormsFacts:
     """The forms of one branch; ranges as they are printed.
 
     ``used`` and ``stolen_used`` count records of the database, None where it was not asked;
-    ``found`` maps a class of the audit to numbers or ranges.
+    ``found`` maps a class of the audit to numbers or ranges, None where nothing was audited.
     """
 
     branch: str
@@ -39,7 +39,7 @@ class FormsFacts:
     stolen_count: int
     used: int | None
     stolen_used: int | None
-    found: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    found: Mapping[str, Sequence[str]] | None = field(default_factory=dict)
 
 
 class CertificatesContent(ReconciliationContent):
@@ -101,7 +101,7 @@ class CertificatesContent(ReconciliationContent):
                 Cell(f"{each.issued_count:,}", "number"),
                 self._count(each.used),
                 Cell(f"{each.void_count:,}", "number"),
-                Cell("" if each.found else say("none"), "", tuple(self._found(each))),
+                self._audit(each),
             )
             for each in self.forms
         )
@@ -110,9 +110,15 @@ class CertificatesContent(ReconciliationContent):
         )  # fmt: skip
         return Section("reconcile-forms", say("rcf_forms"), (), headers, rows)
 
-    def _found(self, forms: FormsFacts) -> Iterator[str]:
+    def _audit(self, forms: FormsFacts) -> Cell:
+        if forms.found is None:
+            return Cell(self.say("unknown"), "doubt")
+        lines = tuple(self._found(forms.found))
+        return Cell("" if lines else self.say("none"), "", lines)
+
+    def _found(self, found: Mapping[str, Sequence[str]]) -> Iterator[str]:
         for what in _AUDITED:
-            numbers = forms.found.get(what, ())
+            numbers = found.get(what, ())
             if numbers:
                 listed = ", ".join(map(visible, numbers[:_SHOWN]))
                 more = f" … +{len(numbers) - _SHOWN}" if len(numbers) > _SHOWN else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,12 +37,12 @@ def file_bureau(
     from dr.incidents.reconciliation.page import bureau_page
 
     files = [_write(folder / "reconciliation.json", as_json(facts))]
-    for language in languages:
-        voice = Voice(language, zone_of(zone))
-        stem = folder / f"reconciliation.{language}"
-        files.append(_write(stem.with_name(f"{stem.name}.html"), bureau_page(facts, voice)))
-        files.append(_write(stem.with_name(f"{stem.name}.docx"), bureau_document(facts, voice)))
-    return files
+    return files + _both_forms(
+        folder / "reconciliation",
+        [Voice(language, zone_of(zone)) for language in languages],
+        lambda voice: bureau_page(facts, voice),
+        lambda voice: bureau_document(facts, voice),
+    )
 
 
 def file_branch(
@@ -62,13 +62,12 @@ def file_branch(
     from dr.incidents.reconciliation.document import branch_document
     from dr.incidents.reconciliation.page import branch_page
 
-    stem, files = f"reconciliation-{file_word(branch.id)}", []
-    for language in languages:
-        voice = Voice(language, zone_of(zone))
-        html, paper = (folder / f"{stem}.{language}.{kind}" for kind in ("html", "docx"))
-        files.append(_write(html, branch_page(facts, branch, voice)))
-        files.append(_write(paper, branch_document(facts, branch, voice)))
-    return files
+    return _both_forms(
+        folder / f"reconciliation-{file_word(branch.id)}",
+        [Voice(language, zone_of(zone)) for language in languages],
+        lambda voice: branch_page(facts, branch, voice),
+        lambda voice: branch_document(facts, branch, voice),
+    )
 
 
 def file_certificates(
@@ -89,12 +88,26 @@ def file_certificates(
     from dr.incidents.reconciliation.document import certificates_document
     from dr.incidents.reconciliation.page import certificates_page
 
+    return _both_forms(
+        folder / "certificates",
+        [Voice(language, zone_of(zone)) for language in languages],
+        lambda voice: certificates_page(CertificatesContent(facts, forms, voice)),
+        lambda voice: certificates_document(CertificatesContent(facts, forms, voice)),
+    )
+
+
+def _both_forms(
+    stem: Path,
+    voices: Sequence[Voice],
+    page: Callable[[Voice], str],
+    document: Callable[[Voice], bytes],
+) -> list[Path]:
+    """Write a report as HTML and .docx in each language."""
     files = []
-    for language in languages:
-        content = CertificatesContent(facts, forms, Voice(language, zone_of(zone)))
-        html, paper = (folder / f"certificates.{language}.{kind}" for kind in ("html", "docx"))
-        files.append(_write(html, certificates_page(content)))
-        files.append(_write(paper, certificates_document(content)))
+    for voice in voices:
+        for kind, make in (("html", page), ("docx", document)):
+            path = stem.with_name(f"{stem.name}.{voice.language}.{kind}")
+            files.append(_write(path, make(voice)))
     return files
 
 
