@@ -16,7 +16,7 @@ from typing import Final
 from dr.reconcile.moments import canonical_day, canonical_moment, same_moment
 from dr.reconcile.shape import Column, Kind, RecordShape
 
-CANON_VERSION: Final = 1
+CANON_VERSION: Final = 2
 """Raised whenever a value may get another canonical form."""
 
 Values = Sequence[str | None]
@@ -209,7 +209,8 @@ def _number(text: str, scale: int, *, in_ten_thousands: bool) -> str:
 
 
 def _owners(raw: str) -> str:
-    names = (_HAN_SPACE.sub("", _text(n)) for n in _BETWEEN_OWNERS.split(_spaced(raw)))
+    # what stood on both sides of a space that goes away may change places
+    names = (_text(_HAN_SPACE.sub("", _text(n))) for n in _BETWEEN_OWNERS.split(_spaced(raw)))
     return "、".join(sorted({name for name in names if name}))
 
 

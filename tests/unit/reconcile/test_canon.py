@@ -125,6 +125,7 @@ _TEXT = st.text(
 @example(Kind.CODE, "ŉ'ΐ")
 @example(Kind.OWNERS, "a\u3000\u3000b、 c")
 @example(Kind.NUMBER, "-0.00元")
+@example(Kind.OWNERS, "¨¸")
 def test_a_canonical_form_is_its_own_canonical_form(kind: Kind, text: str) -> None:
     once = canon(kind, text)
     assert canon(kind, once) == once
