@@ -26,6 +26,7 @@ _SYSTEM_HINTS = {
     errno.EPERM: _RIGHTS,
     errno.EROFS: N_("The disk is mounted read-only: 'findmnt' shows it."),
     errno.EINVAL: N_("Name an ordinary file: 'ls -l' shows what it is."),
+    errno.ENOENT: N_("Name a place that is there, or can be made: 'ls -l' shows what is."),
     errno.EEXIST: N_("Name a folder: 'ls -l' shows what is there."),
     errno.ENOTDIR: N_("Name a folder: 'ls -l' shows what is there."),
 }

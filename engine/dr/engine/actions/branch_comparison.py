@@ -304,7 +304,9 @@ ON q.prefix = r.prefix AND q.n BETWEEN r.first AND r.last GROUP BY 1""",  # noqa
         except psycopg.OperationalError as error:
             words = str(error).strip().splitlines()[0] if str(error).strip() else "no answer"
             raise RetryableError(
-                f"the database on {host} does not answer: {words}", reason="unreachable"
+                f"the database on {host} does not answer: {words}",
+                reason="unreachable",
+                hint="Look whether it runs and lets the reader in; nothing was changed.",
             ) from error
         with wire:
             yield wire
